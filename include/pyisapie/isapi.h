@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ISAPI extension ABI: everything that a host and an extension share.
+ *
+ * On Windows this is the SDK's <httpext.h>. Elsewhere the same structures are declared with the
+ * same layout, so that a host such as httpd's mod_isapi, which compiles there too, can call us.
+ * Source of the facts: Microsoft's ISAPI extension reference (IIS 6.0 SDK).
+ */
+#ifndef PYISAPIE_ISAPI_H
+#define PYISAPIE_ISAPI_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+#include <windows.h>
+
+#include <httpext.h>
+#define PIE_ISAPI_EXPORT __declspec(dllexport)
+#else
+
+#define PIE_ISAPI_EXPORT __attribute__((visibility("default")))
+#define WINAPI
+#define TRUE 1
+#define FALSE 0
+
+typedef int BOOL;
+typedef char CHAR;
+typedef char *LPSTR;
+typedef const char *LPCSTR;
+typedef uint8_t *LPBYTE;
+typedef uint16_t USHORT;
+typedef uint32_t DWORD;
+typedef DWORD *LPDWORD;
+typedef uint64_t ULONGLONG;
+typedef void *LPVOID;
+typedef void *PVOID;
+typedef void *HANDLE;
+typedef LPVOID HCONN;
+
+/* The last error of a callback travels in errno here, as it does in httpd's mod_isapi. */
+#define ERROR_INVALID_PARAMETER 22    /* EINVAL */
+#define ERROR_INVALID_INDEX 22        /* EINVAL: mod_isapi has no code of its own for it */
+#define ERROR_INSUFFICIENT_BUFFER 105 /* ENOBUFS */
+#define ERROR_NO_DATA 61              /* ENODATA */
+#define ERROR_READ_FAULT 5            /* EIO */
+#define ERROR_NETNAME_DELETED 104     /* ECONNRESET */
+
+#define MAKELONG(low, high) ((DWORD)((((DWORD)(high)) << 16) | (((DWORD)(low)) & 0xffffu)))
+#define HIWORD(value) ((uint16_t)(((DWORD)(value)) >> 16))
+
+#define HSE_LOG_BUFFER_LEN 80
+#define HSE_MAX_EXT_DLL_NAME_LEN 256
+
+/* What HttpExtensionProc returns. */
+#define HSE_STATUS_SUCCESS 1
+#define HSE_STATUS_SUCCESS_AND_KEEP_CONN 2
+#define HSE_STATUS_PENDING 3
+#define HSE_STATUS_ERROR 4
+
+/* Codes of ServerSupportFunction. */
+#define HSE_REQ_SEND_URL_REDIRECT_RESP 1
+#define HSE_REQ_SEND_URL 2
+#define HSE_REQ_SEND_RESPONSE_HEADER 3
+#define HSE_REQ_DONE_WITH_SESSION 4
+#define HSE_REQ_MAP_URL_TO_PATH 1001
+#define HSE_APPEND_LOG_PARAMETER 1003
+#define HSE_REQ_IO_COMPLETION 1005
+#define HSE_REQ_TRANSMIT_FILE 1006
+#define HSE_REQ_IS_KEEP_CONN 1008
+#define HSE_REQ_ASYNC_READ_CLIENT 1010
+#define HSE_REQ_ABORTIVE_CLOSE 1014
+#define HSE_REQ_SEND_RESPONSE_HEADER_EX 1016
+#define HSE_REQ_CLOSE_CONNECTION 1017
+#define HSE_REQ_IS_CONNECTED 1018
+#define HSE_REQ_REPORT_UNHEALTHY 1032
+#define HSE_REQ_VECTOR_SEND 1037
+#define HSE_REQ_SET_FLUSH_FLAG 1043
+
+#define HSE_TERM_ADVISORY_UNLOAD 1
+#define HSE_TERM_MUST_UNLOAD 2
+
+#define HSE_IO_SYNC 0x1
+#define HSE_IO_ASYNC 0x2
+#define HSE_IO_DISCONNECT_AFTER_SEND 0x4
+#define HSE_IO_SEND_HEADERS 0x8
+#define HSE_IO_FINAL_SEND 0x10
+#define HSE_IO_CACHE_RESPONSE 0x20
+#define HSE_IO_TRY_SKIP_CUSTOM_ERRORS 0x40
+#define HSE_IO_NODELAY 0x1000
+
+#define HSE_VECTOR_ELEMENT_TYPE_MEMORY_BUFFER 0
+#define HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE 1
+
+typedef struct HSE_VERSION_INFO {
+  DWORD dwExtensionVersion;
+  CHAR lpszExtensionDesc[HSE_MAX_EXT_DLL_NAME_LEN];
+} HSE_VERSION_INFO;
+
+typedef struct EXTENSION_CONTROL_BLOCK {
+  DWORD cbSize;
+  DWORD dwVersion;
+  HCONN ConnID;
+  DWORD dwHttpStatusCode;
+  CHAR lpszLogData[HSE_LOG_BUFFER_LEN];
+  LPSTR lpszMethod;
+  LPSTR lpszQueryString;
+  LPSTR lpszPathInfo;
+  LPSTR lpszPathTranslated;
+  DWORD cbTotalBytes;
+  DWORD cbAvailable;
+  LPBYTE lpbData;
+  LPSTR lpszContentType;
+  BOOL(WINAPI *GetServerVariable)(HCONN conn, LPSTR name, LPVOID buffer, LPDWORD size);
+  BOOL(WINAPI *WriteClient)(HCONN conn, LPVOID buffer, LPDWORD size, DWORD flags);
+  BOOL(WINAPI *ReadClient)(HCONN conn, LPVOID buffer, LPDWORD size);
+  BOOL(WINAPI *ServerSupportFunction)(HCONN conn, DWORD code, LPVOID buffer, LPDWORD size,
+                                      LPDWORD type);
+} EXTENSION_CONTROL_BLOCK;
+
+typedef void(WINAPI *PFN_HSE_IO_COMPLETION)(EXTENSION_CONTROL_BLOCK *ecb, PVOID context,
+                                            DWORD bytes, DWORD error);
+
+typedef struct HSE_TF_INFO {
+  PFN_HSE_IO_COMPLETION pfnHseIO;
+  PVOID pContext;
+  HANDLE hFile;
+  LPCSTR pszStatusCode;
+  DWORD BytesToWrite;
+  DWORD Offset;
+  PVOID pHead;
+  DWORD HeadLength;
+  PVOID pTail;
+  DWORD TailLength;
+  DWORD dwFlags;
+} HSE_TF_INFO;
+
+typedef struct HSE_SEND_HEADER_EX_INFO {
+  LPCSTR pszStatus;
+  LPCSTR pszHeader;
+  DWORD cchStatus;
+  DWORD cchHeader;
+  BOOL fKeepConn;
+} HSE_SEND_HEADER_EX_INFO;
+
+typedef struct HSE_VECTOR_ELEMENT {
+  DWORD ElementType;
+  PVOID pvContext;
+  ULONGLONG cbOffset;
+  ULONGLONG cbSize;
+} HSE_VECTOR_ELEMENT;
+
+typedef struct HSE_RESPONSE_VECTOR {
+  DWORD dwFlags;
+  LPSTR pszStatus;
+  LPSTR pszHeaders;
+  DWORD nElementCount;
+  HSE_VECTOR_ELEMENT *lpElementArray;
+} HSE_RESPONSE_VECTOR;
+
+#endif /* !_WIN32 */
+
+/* cbTotalBytes of a request whose length is unknown (chunked) or does not fit into 32 bits. */
+#define PIE_ISAPI_LENGTH_UNKNOWN 0xffffffffu
+
+#if UINTPTR_MAX == 0xffffffffffffffffu
+static_assert(sizeof(EXTENSION_CONTROL_BLOCK) == 192, "ECB size is part of the ABI");
+static_assert(offsetof(EXTENSION_CONTROL_BLOCK, ConnID) == 8, "ECB.ConnID");
+static_assert(offsetof(EXTENSION_CONTROL_BLOCK, lpszMethod) == 104, "ECB.lpszMethod");
+static_assert(offsetof(EXTENSION_CONTROL_BLOCK, cbTotalBytes) == 136, "ECB.cbTotalBytes");
+static_assert(offsetof(EXTENSION_CONTROL_BLOCK, GetServerVariable) == 160, "ECB callbacks");
+static_assert(sizeof(HSE_TF_INFO) == 80, "HSE_TF_INFO size");
+static_assert(sizeof(HSE_SEND_HEADER_EX_INFO) == 32, "HSE_SEND_HEADER_EX_INFO size");
+static_assert(sizeof(HSE_VECTOR_ELEMENT) == 32, "HSE_VECTOR_ELEMENT size");
+static_assert(sizeof(HSE_RESPONSE_VECTOR) == 40, "HSE_RESPONSE_VECTOR size");
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The entry points of an extension. HttpExtensionWarm is ours and optional: a host that knows it
+ * calls it once, on a thread that may block, with a control block of which only GetServerVariable
+ * may be used, so that Python and the application are loaded before the first request. */
+typedef BOOL(WINAPI *pie_get_extension_version_fn)(HSE_VERSION_INFO *info);
+typedef DWORD(WINAPI *pie_http_extension_proc_fn)(EXTENSION_CONTROL_BLOCK *ecb);
+typedef BOOL(WINAPI *pie_terminate_extension_fn)(DWORD flags);
+typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

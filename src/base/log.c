@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const level_names[] = {"ERROR", "WARNING", "INFO", "DEBUG"};
+
+bool pie_log_level_parse(struct pie_str name, enum pie_log_level *out) {
+  for (int i = 0; i < 4; i++) {
+    if (pie_str_equal_nocase(name, pie_str_from(level_names[i]))) {
+      *out = (enum pie_log_level)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static void add_escaped(struct pie_buf *line, struct pie_str text) {
+  for (size_t i = 0; i < text.n && line->n + 16 < line->max; i++) {
+    unsigned char c = (unsigned char)text.p[i];
+    if (c == '\n' && i + 1 < text.n)
+      pie_buf_adds(line, "\n    ");
+    else if (c == '\n' || (c == '\r' && i + 1 < text.n && text.p[i + 1] == '\n'))
+      continue;
+    else if ((c < 0x20 && c != '\t') || c == 0x7f)
+      pie_buf_addf(line, "\\x%02x", c);
+    else
+      pie_buf_append(line, &text.p[i], 1);
+  }
+}
+
+void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pie_str id,
+                  struct pie_str text) {
+  if (!log || level > log->level)
+    return;
+  char stamp[64];
+  struct pie_buf line;
+  pie_buf_init(&line, PIE_LOG_LINE_MAX + 64);
+  size_t n = log->stamp ? log->stamp(stamp, sizeof stamp) : 0;
+  pie_buf_append(&line, stamp, n);
+  pie_buf_addf(&line, "%s%s ", n ? " " : "", level_names[level]);
+  if (id.n)
+    pie_buf_addf(&line, "[%.*s] ", (int)id.n, id.p);
+  struct pie_str cut = text;
+  if (cut.n > PIE_LOG_LINE_MAX / 2)
+    cut.n = PIE_LOG_LINE_MAX / 2;
+  add_escaped(&line, cut);
+  if (cut.n < text.n)
+    pie_buf_adds(&line, " [cut]");
+  pie_buf_adds(&line, "\n");
+  if (line.p)
+    log->write(log->context, line.p, line.n);
+  pie_buf_free(&line);
+}
+
+void pie_log(const struct pie_log *log, enum pie_log_level level, const char *format, ...) {
+  if (!log || level > log->level)
+    return;
+  char text[2048];
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+  pie_log_text(log, level, (struct pie_str){"", 0}, (struct pie_str){text, length});
+}

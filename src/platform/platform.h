@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What differs between operating systems. src/platform/unix and src/platform/win implement it;
+ * the build picks the folder. Paths and texts are UTF-8 on Windows, bytes elsewhere.
+ */
+#ifndef PIE_PLATFORM_H
+#define PIE_PLATFORM_H
+
+#include "base/log.h"
+#include "pyisapie/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+#include <winsock2.h>
+
+#include <windows.h>
+struct pie_mutex {
+  SRWLOCK lock;
+};
+struct pie_cond {
+  CONDITION_VARIABLE cond;
+};
+struct pie_thread {
+  HANDLE handle;
+};
+#define PIE_MUTEX_INIT {SRWLOCK_INIT}
+#define PIE_THREAD_LOCAL __thread
+#else
+#include <pthread.h>
+struct pie_mutex {
+  pthread_mutex_t lock;
+};
+struct pie_cond {
+  pthread_cond_t cond;
+};
+struct pie_thread {
+  pthread_t handle;
+};
+#define PIE_MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define PIE_THREAD_LOCAL __thread
+#endif
+
+enum { PIE_PATH_MAX = 4096 };
+
+/* Threads */
+void pie_mutex_init(struct pie_mutex *mutex);
+void pie_mutex_destroy(struct pie_mutex *mutex);
+void pie_mutex_lock(struct pie_mutex *mutex);
+void pie_mutex_unlock(struct pie_mutex *mutex);
+void pie_cond_init(struct pie_cond *cond);
+void pie_cond_destroy(struct pie_cond *cond);
+void pie_cond_signal(struct pie_cond *cond);
+void pie_cond_broadcast(struct pie_cond *cond);
+void pie_cond_wait(struct pie_cond *cond, struct pie_mutex *mutex);
+/* Waits until deadline (of pie_clock_ms); false when it has passed. May wake up early. */
+bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline);
+/* stack in bytes. 0 or -PIE_ESTART. A thread is joined or detached, once. */
+int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg);
+void pie_thread_join(struct pie_thread *thread);
+void pie_thread_detach(struct pie_thread *thread);
+
+/* Time */
+int64_t pie_clock_ms(void);               /* monotonic */
+int64_t pie_clock_unix_us(void);          /* since 1970, UTC */
+size_t pie_log_stamp(char *out, size_t n); /* "2026-01-31T23:59:59.123Z 4711" */
+
+/* Loaded code */
+struct pie_lib;
+/* global: symbols resolve for libraries loaded later (POSIX). Failure: NULL, why holds a text. */
+struct pie_lib *pie_lib_open(const char *path, bool global, char *why, size_t why_size);
+void *pie_lib_symbol(struct pie_lib *lib, const char *name);
+void *pie_lib_symbol_any(const char *name); /* in what this process has loaded, or NULL */
+int pie_lib_path_of(const void *address, char *out, size_t n); /* full path of that library */
+void pie_lib_pin(const void *address); /* the library holding it is never unloaded */
+
+/* Files and environment */
+bool pie_path_is_file(const char *path);
+bool pie_path_is_dir(const char *path);
+bool pie_path_is_readable(const char *path);
+int pie_path_join(char *out, size_t n, const char *folder, const char *name);
+int pie_path_parent(char *path); /* in place; -PIE_ENOENT at the root */
+/* Calls found for each name in the folder that starts with prefix; stops when it returns true. */
+void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *, const char *),
+                   void *context);
+/* Reads at most n - 1 bytes of a text file and terminates it; length or negative error. */
+int pie_file_read_text(const char *path, char *out, size_t n);
+/* The value of a variable; 0, -PIE_ENOENT, -PIE_ETOOBIG. */
+int pie_env_get(const char *name, char *out, size_t n);
+void pie_user_name(char *out, size_t n); /* the account this process runs as */
+int pie_process_id(void);
+size_t pie_processor_count(void);
+
+/* A log sink on a file, or on the standard error stream when path is NULL or empty. */
+struct pie_log_file;
+struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size);
+void pie_log_file_write(void *log_file, const char *line, size_t n);
+void pie_log_file_reopen(struct pie_log_file *log_file);
+void pie_log_file_close(struct pie_log_file *log_file);
+
+/* The last error of an operating system call, and of an ISAPI callback. */
+uint32_t pie_os_error(void);
+void pie_os_error_set(uint32_t code);
+void pie_os_error_text(uint32_t code, char *out, size_t n);
+
+/* Connected sockets that never block, written beside the event loop. */
+typedef intptr_t pie_socket;
+struct pie_span {
+  const void *p;
+  size_t n;
+};
+/* Bytes taken (may be fewer), -PIE_EAGAIN when none could be, -PIE_EGONE on any other failure. */
+int64_t pie_socket_send(pie_socket socket, const struct pie_span *spans, size_t count);
+/* The same for a range of an open file; file is a descriptor (POSIX) or a HANDLE. */
+int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, size_t n);
+/* Bytes read at offset, 0 at the end, -PIE_EIO. */
+int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n);
+int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
+/* True while the peer has not closed: looks without reading. */
+bool pie_socket_is_connected(pie_socket socket);
+
+#endif

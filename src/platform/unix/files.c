@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "platform/platform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t pie_clock_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t pie_clock_unix_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+size_t pie_log_stamp(char *out, size_t n) {
+  int64_t now = pie_clock_unix_us();
+  time_t seconds = (time_t)(now / 1000000);
+  struct tm tm;
+  gmtime_r(&seconds, &tm);
+  size_t used = strftime(out, n, "%Y-%m-%dT%H:%M:%S", &tm);
+  int more = snprintf(out + used, n - used, ".%03dZ %d", (int)(now / 1000 % 1000), (int)getpid());
+  return more < 0 ? used : used + (size_t)more;
+}
+
+bool pie_path_is_file(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool pie_path_is_dir(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool pie_path_is_readable(const char *path) { return access(path, R_OK) == 0; }
+
+int pie_path_join(char *out, size_t n, const char *folder, const char *name) {
+  size_t length = strlen(folder);
+  const char *slash = length && folder[length - 1] != '/' ? "/" : "";
+  int used = snprintf(out, n, "%s%s%s", folder, slash, name);
+  return used < 0 || (size_t)used >= n ? -PIE_ETOOBIG : 0;
+}
+
+int pie_path_parent(char *path) {
+  char *slash = strrchr(path, '/');
+  if (!slash || !path[1])
+    return -PIE_ENOENT;
+  if (slash == path)
+    slash++;
+  *slash = '\0';
+  return 0;
+}
+
+void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *, const char *),
+                   void *context) {
+  DIR *dir = opendir(folder);
+  if (!dir)
+    return;
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && found(context, entry->d_name))
+      break;
+  }
+  closedir(dir);
+}
+
+int pie_file_read_text(const char *path, char *out, size_t n) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -PIE_ENOENT;
+  size_t used = 0;
+  ssize_t got = 0;
+  while (used < n - 1 && (got = read(fd, out + used, n - 1 - used)) > 0)
+    used += (size_t)got;
+  close(fd);
+  out[used] = '\0';
+  return got < 0 ? -PIE_EIO : (int)used;
+}
+
+int pie_env_get(const char *name, char *out, size_t n) {
+  const char *value = getenv(name);
+  if (!value)
+    return -PIE_ENOENT;
+  size_t length = strlen(value);
+  if (length >= n)
+    return -PIE_ETOOBIG;
+  memcpy(out, value, length + 1);
+  return 0;
+}
+
+void pie_user_name(char *out, size_t n) {
+  struct passwd entry, *found = NULL;
+  char space[4096];
+  if (getpwuid_r(geteuid(), &entry, space, sizeof space, &found) == 0 && found)
+    snprintf(out, n, "%s", found->pw_name);
+  else
+    snprintf(out, n, "user id %ld", (long)geteuid());
+}
+
+int pie_process_id(void) { return (int)getpid(); }
+
+size_t pie_processor_count(void) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? (size_t)count : 1;
+}
+
+struct pie_log_file {
+  int fd;
+  char *path;
+};
+
+static int open_log(const char *path) {
+  return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size) {
+  struct pie_log_file *file = calloc(1, sizeof *file);
+  if (!file)
+    return NULL;
+  file->fd = STDERR_FILENO;
+  if (!path || !*path)
+    return file;
+  file->path = strdup(path);
+  file->fd = file->path ? open_log(path) : -1;
+  if (file->fd >= 0)
+    return file;
+  snprintf(why, why_size, "cannot write the log file %s: %s", path, strerror(errno));
+  free(file->path);
+  free(file);
+  return NULL;
+}
+
+void pie_log_file_write(void *log_file, const char *line, size_t n) {
+  struct pie_log_file *file = log_file;
+  while (n) {
+    ssize_t put = write(__atomic_load_n(&file->fd, __ATOMIC_ACQUIRE), line, n);
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put <= 0)
+      return; /* nowhere left to say it */
+    line += put;
+    n -= (size_t)put;
+  }
+}
+
+void pie_log_file_reopen(struct pie_log_file *file) {
+  if (!file->path)
+    return;
+  int fd = open_log(file->path);
+  if (fd < 0)
+    return;
+  dup2(fd, file->fd);
+  close(fd);
+}
+
+void pie_log_file_close(struct pie_log_file *file) {
+  if (!file)
+    return;
+  if (file->path)
+    close(file->fd);
+  free(file->path);
+  free(file);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
+#include "base/error.h"
+#include "platform/platform.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+void pie_mutex_init(struct pie_mutex *mutex) {
+  PIE_CHECK(pthread_mutex_init(&mutex->lock, NULL) == 0);
+}
+
+void pie_mutex_destroy(struct pie_mutex *mutex) { pthread_mutex_destroy(&mutex->lock); }
+
+void pie_mutex_lock(struct pie_mutex *mutex) { PIE_CHECK(pthread_mutex_lock(&mutex->lock) == 0); }
+
+void pie_mutex_unlock(struct pie_mutex *mutex) {
+  PIE_CHECK(pthread_mutex_unlock(&mutex->lock) == 0);
+}
+
+void pie_cond_init(struct pie_cond *cond) {
+  pthread_condattr_t attr;
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  PIE_CHECK(pthread_cond_init(&cond->cond, &attr) == 0);
+  pthread_condattr_destroy(&attr);
+}
+
+void pie_cond_destroy(struct pie_cond *cond) { pthread_cond_destroy(&cond->cond); }
+
+void pie_cond_signal(struct pie_cond *cond) { pthread_cond_signal(&cond->cond); }
+
+void pie_cond_broadcast(struct pie_cond *cond) { pthread_cond_broadcast(&cond->cond); }
+
+void pie_cond_wait(struct pie_cond *cond, struct pie_mutex *mutex) {
+  PIE_CHECK(pthread_cond_wait(&cond->cond, &mutex->lock) == 0);
+}
+
+bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
+  struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+  return pthread_cond_timedwait(&cond->cond, &mutex->lock, &until) != ETIMEDOUT;
+}
+
+struct start {
+  void (*run)(void *);
+  void *arg;
+};
+
+static void *thread_main(void *raw) {
+  struct start start = *(struct start *)raw;
+  free(raw);
+  start.run(start.arg);
+  return NULL;
+}
+
+int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
+  struct start *start = malloc(sizeof *start);
+  if (!start)
+    return -PIE_ENOMEM;
+  *start = (struct start){run, arg};
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, stack);
+  /* Signals belong to the host: our threads take none. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int err = pthread_create(&thread->handle, &attr, thread_main, start);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  if (!err)
+    return 0;
+  free(start);
+  return -PIE_ESTART;
+}
+
+void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, NULL); }
+
+void pie_thread_detach(struct pie_thread *thread) { pthread_detach(thread->handle); }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "platform/platform.h"
+
+enum { SPANS_MAX = 64, FILE_PIECE = 64 * 1024 };
+
+static int64_t outcome(int failed, DWORD sent) {
+  if (!failed)
+    return sent;
+  return WSAGetLastError() == WSAEWOULDBLOCK ? -PIE_EAGAIN : -PIE_EGONE;
+}
+
+int64_t pie_socket_send(pie_socket socket, const struct pie_span *spans, size_t count) {
+  WSABUF buffers[SPANS_MAX];
+  DWORD sent = 0, used = 0;
+  for (size_t i = 0; i < count && used < SPANS_MAX; i++)
+    buffers[used++] = (WSABUF){(ULONG)(spans[i].n < 0x40000000 ? spans[i].n : 0x40000000),
+                               (CHAR *)(uintptr_t)spans[i].p};
+  return outcome(WSASend((SOCKET)socket, buffers, used, &sent, 0, NULL, NULL), sent);
+}
+
+int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n) {
+  OVERLAPPED at = {.Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32)};
+  DWORD got = 0;
+  if (ReadFile((HANDLE)file, out, (DWORD)(n < 0x40000000 ? n : 0x40000000), &got, &at))
+    return got;
+  return GetLastError() == ERROR_HANDLE_EOF ? 0 : -PIE_EIO;
+}
+
+int64_t pie_file_size(intptr_t file) {
+  LARGE_INTEGER size;
+  if (GetFileType((HANDLE)file) != FILE_TYPE_DISK || !GetFileSizeEx((HANDLE)file, &size))
+    return -PIE_ENOTSUP;
+  return size.QuadPart;
+}
+
+/* TransmitFile would block or need completion of its own; a small piece through memory does not. */
+int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, size_t n) {
+  char piece[FILE_PIECE];
+  int64_t got = pie_file_read_at(file, offset, piece, n < sizeof piece ? n : sizeof piece);
+  if (got <= 0)
+    return -PIE_EIO;
+  struct pie_span span = {piece, (size_t)got};
+  return pie_socket_send(socket, &span, 1);
+}
+
+bool pie_socket_is_connected(pie_socket socket) {
+  char byte;
+  int got = recv((SOCKET)socket, &byte, 1, MSG_PEEK);
+  return got > 0 || (got < 0 && WSAGetLastError() == WSAEWOULDBLOCK);
+}
