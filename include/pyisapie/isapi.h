@@ -170,7 +170,7 @@ static_assert(offsetof(EXTENSION_CONTROL_BLOCK, ConnID) == 8, "ECB.ConnID");
 static_assert(offsetof(EXTENSION_CONTROL_BLOCK, lpszMethod) == 104, "ECB.lpszMethod");
 static_assert(offsetof(EXTENSION_CONTROL_BLOCK, cbTotalBytes) == 136, "ECB.cbTotalBytes");
 static_assert(offsetof(EXTENSION_CONTROL_BLOCK, GetServerVariable) == 160, "ECB callbacks");
-static_assert(sizeof(HSE_TF_INFO) == 80, "HSE_TF_INFO size");
+static_assert(sizeof(HSE_TF_INFO) == 72, "HSE_TF_INFO size");
 static_assert(sizeof(HSE_SEND_HEADER_EX_INFO) == 32, "HSE_SEND_HEADER_EX_INFO size");
 static_assert(sizeof(HSE_VECTOR_ELEMENT) == 32, "HSE_VECTOR_ELEMENT size");
 static_assert(sizeof(HSE_RESPONSE_VECTOR) == 40, "HSE_RESPONSE_VECTOR size");

@@ -75,6 +75,14 @@ void *pie_lib_symbol_any(const char *name); /* in what this process has loaded, 
 int pie_lib_path_of(const void *address, char *out, size_t n); /* full path of that library */
 void pie_lib_pin(const void *address); /* the library holding it is never unloaded */
 
+/* Where a Python keeps its parts on this system. */
+extern const char pie_engine_tag[]; /* what precedes the version in an engine's name */
+/* The python of a virtual environment or installation; out has PIE_PATH_MAX bytes. */
+bool pie_python_find_executable(const char *folder, int major, int minor, char *out);
+/* Its shared library, looked for from the folder that holds the python (pyvenv.cfg's home). */
+bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out);
+extern const char pie_python_library_hint[]; /* how to get a missing one */
+
 /* Files and environment */
 bool pie_path_is_file(const char *path);
 bool pie_path_is_dir(const char *path);

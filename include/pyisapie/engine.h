@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the door and the engine share: two tables of functions and the structures they pass.
+ *
+ * The door (pyisapie.so / .dll) knows the host and no Python. The engine (_engine.<tag>) knows
+ * Python and no host. The door loads the engine, calls pie_engine_open, and from then on each
+ * calls the other through its table. PIE_ENGINE_ABI guards both.
+ */
+#ifndef PYISAPIE_ENGINE_H
+#define PYISAPIE_ENGINE_H
+
+#include "pyisapie/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PIE_ENGINE_ABI 1
+#define PIE_ENGINE_OPEN_NAME "pie_engine_open"
+
+struct pie_door;    /* the door, as the engine sees it */
+struct pie_engine;  /* the engine, as the door sees it */
+struct pie_request; /* one request; belongs to the door */
+
+struct pie_header {
+  struct pie_str name, value;
+};
+
+enum {
+  PIE_LENGTH_NONE = -1,   /* the request has no body */
+  PIE_LENGTH_UNKNOWN = -2 /* it has one, of unknown length (chunked) */
+};
+
+/* What is known of a request when it arrives. Every slice stays valid until the request ends.
+ * All are bytes as they came, none is NULL; an absent one is empty. */
+struct pie_request_info {
+  struct pie_str id;     /* request id for the log */
+  struct pie_str method; /* "GET" */
+  struct pie_str target; /* raw, as in the request line: "/a%20b?x=1" */
+  struct pie_str script_name, path_info; /* percent-decoded; "/app" and "/x" */
+  struct pie_str query;                  /* without "?", still encoded */
+  struct pie_str protocol;               /* "HTTP/1.1" */
+  struct pie_str scheme;                 /* "http" or "https" */
+  struct pie_str server_name, server_port, server_software;
+  struct pie_str remote_addr, remote_port, remote_user, auth_type;
+  struct pie_str content_type;
+  int64_t content_length; /* bytes, or PIE_LENGTH_* */
+  const struct pie_header *headers; /* in order; names as sent; unsafe ones are gone already */
+  size_t header_count;
+  struct pie_str app;    /* which application: "module:callable" or mounts; the site's key, with */
+  struct pie_str root;   /* the folder that goes first on sys.path, and */
+  struct pie_str config; /* the path of a pyisapie.toml; each may be empty */
+};
+
+struct pie_response_head {
+  int status;            /* 100 to 999 */
+  struct pie_str reason; /* may be empty */
+  const struct pie_header *headers;
+  size_t header_count;
+  int64_t body_length; /* the whole body's size when known and not among the headers, else -1 */
+};
+
+/* Why something could not be started, in words for the person who must mend it. */
+struct pie_failure {
+  int status;          /* 500, or 503 for what passes by itself */
+  const char *summary; /* one line: what is wrong */
+  const char *detail;  /* several lines: where, a traceback; may be NULL */
+  const char *advice;  /* what to do; may be NULL */
+};
+
+enum { PIE_WRITE_FINAL = 1 }; /* no more body follows this call */
+
+/* The door's functions. Any thread may call them; those marked (blocks) may wait for the client,
+ * so the GIL must not be held. A request is used by one thread at a time. */
+struct pie_door_ops {
+  uint32_t abi;
+
+  /* (blocks) Reads body bytes: their number, 0 at the end, -PIE_EGONE when the client ended before
+   * the whole body came, -PIE_ETIMEOUT. */
+  int64_t (*read)(struct pie_request *request, void *buffer, size_t capacity);
+
+  /* Takes status and headers; nothing is sent yet. May be called again until the first write.
+   * -PIE_ETOOBIG or -PIE_EINVAL when this host cannot carry them: complaint() tells why. */
+  int (*respond)(struct pie_request *request, const struct pie_response_head *head);
+  const char *(*complaint)(struct pie_request *request);
+
+  /* (blocks) Sends body bytes, after the head if that has not left yet. Bytes beyond the
+   * Content-Length are dropped and logged. 0, or -PIE_EGONE. */
+  int (*write)(struct pie_request *request, const struct pie_str *parts, size_t count, int flags);
+
+  /* (blocks) Sends a range of an open file (descriptor, or HANDLE on Windows). */
+  int (*send_file)(struct pie_request *request, intptr_t file, uint64_t offset, uint64_t length,
+                   int flags);
+
+  /* (blocks) Ends the request: whole says that the body is complete. The request, its info and
+   * its slices are gone afterwards. */
+  void (*finish)(struct pie_request *request, bool whole);
+
+  /* (blocks) Answers with a page about the failure and finishes the request. When the head has
+   * left already the response is broken off instead. */
+  void (*fail)(struct pie_request *request, const struct pie_failure *failure);
+
+  /* Says that another thread than the one in handle() will finish the request. Called before that
+   * thread can see the request; not allowed when handle() was given may_pend = false. */
+  void (*pend)(struct pie_request *request);
+
+  /* True once status and headers have been given to the host. */
+  bool (*head_sent)(const struct pie_request *request);
+
+  /* The value of a server variable or environment variable, NUL-terminated; its length, or
+   * -PIE_ENOENT, -PIE_ETOOBIG. */
+  int (*variable)(struct pie_request *request, const char *name, char *out, size_t size);
+
+  /* level is an enum pie_log_level. id may be empty. */
+  void (*log)(struct pie_door *door, int level, struct pie_str id, struct pie_str text);
+};
+
+/* What the engine must know to start. All text is NUL-terminated UTF-8; NULL or empty is unset. */
+struct pie_engine_config {
+  const char *executable;  /* the python whose environment this is (a venv's own), or NULL */
+  const char *home;        /* a prefix (PYTHONHOME), or NULL */
+  const char *package_dir; /* the folder that holds the pyisapie package */
+  int threads;             /* that run requests */
+  int queue;               /* requests that may wait for one */
+  int start_timeout_ms;    /* for loading an application */
+  size_t stack_size;       /* of our own threads, bytes */
+  bool multiprocess;       /* other processes serve the same applications */
+  bool reload;             /* watch the application's files */
+  int log_level;
+};
+
+enum { PIE_HANDLE_DONE = 0, PIE_HANDLE_PENDING = 1 };
+
+struct pie_engine_ops {
+  uint32_t abi;
+
+  /* Called once, on a thread of the door's own that the engine may keep for loading applications;
+   * blocks. 0, or -PIE_ESTART with failure filled in (valid until the next call). The thread
+   * belongs to the engine from then on: run() is called on it after a start that worked. */
+  int (*start)(struct pie_engine *engine, const struct pie_engine_config *config,
+               const struct pie_failure **failure);
+  void (*run)(struct pie_engine *engine);
+
+  /* Serves a request. may_pend: it may be finished later, by another thread (DONE or PENDING is
+   * returned); otherwise it is finished on return. -PIE_EBUSY: the queue is full, and the request
+   * is untouched. The info lives as long as the request. */
+  int (*handle)(struct pie_engine *engine, struct pie_request *request,
+                const struct pie_request_info *info, bool may_pend);
+
+  /* Loads the application that such a request would reach, as far as it is not loaded. Blocks. */
+  void (*warm)(struct pie_engine *engine, const struct pie_request_info *info);
+
+  /* Waits up to timeout for running requests, then ends threads and flushes logs. Idempotent. */
+  void (*stop)(struct pie_engine *engine, int timeout_ms);
+};
+
+/* The engine's one export besides the Python module. NULL when abi does not match. */
+typedef struct pie_engine *(*pie_engine_open_fn)(uint32_t abi, struct pie_door *door,
+                                                 const struct pie_door_ops *door_ops,
+                                                 const struct pie_engine_ops **ops);
+
+#endif

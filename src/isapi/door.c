@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isapi/door.h"
+
+#include "base/error.h"
+#include "isapi/response.h"
+#include "isapi/startpage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE_MAX = 256 * 1024, PARKED_MAX = 1024 };
+
+struct pie_quirks *pie_door_quirks(struct pie_door *door) { return &door->quirks; }
+
+void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
+                  const char *text) {
+  pie_log_text(&door->log, level, id, pie_str_from(text));
+}
+
+int pie_door_new(struct pie_door **out) {
+  struct pie_door *door = calloc(1, sizeof *door);
+  if (!door)
+    return -PIE_ENOMEM;
+  pie_mutex_init(&door->lock);
+  pie_cond_init(&door->changed);
+  pie_settings_init(&door->settings);
+  pie_buf_init(&door->failure.summary, 1024);
+  pie_buf_init(&door->failure.detail, PAGE_MAX / 4);
+  pie_buf_init(&door->failure.advice, 4096);
+  door->id_base = (unsigned)(pie_clock_unix_us() / 1000) ^ (unsigned)pie_process_id() << 16;
+  *out = door;
+  return 0;
+}
+
+static void make_id(struct pie_door *door, char *out) {
+  static const char digits[] = "0123456789abcdef";
+  unsigned long long number = ++door->requests;
+  unsigned base = door->id_base;
+  for (int i = 7; i >= 0; i--, base >>= 4)
+    out[i] = digits[base & 15];
+  out[8] = '-';
+  int n = 9;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    if (number >> shift || !shift)
+      out[n++] = digits[number >> shift & 15];
+  }
+  out[n] = '\0';
+}
+
+static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+  pie_mutex_lock(&door->lock);
+  struct pie_request *request = door->free;
+  if (request) {
+    door->free = request->next;
+    door->free_count--;
+  }
+  pie_mutex_unlock(&door->lock);
+  if (!request) {
+    request = calloc(1, sizeof *request);
+    if (!request)
+      return NULL;
+    pie_arena_init(&request->arena, PIE_REQUEST_MEMORY_MAX);
+    pie_response_init(&request->response);
+  }
+  struct pie_arena arena = request->arena;
+  struct pie_response response = {.status_text = request->response.status_text,
+                                  .headers = request->response.headers,
+                                  .length = -1};
+  *request = (struct pie_request){.door = door, .ecb = ecb, .arena = arena, .response = response};
+  request->outcome = HSE_STATUS_ERROR;
+  make_id(door, request->id);
+  return request;
+}
+
+static void request_release(struct pie_request *request) {
+  struct pie_door *door = request->door;
+  pie_arena_reset(&request->arena);
+  pie_buf_clear(&request->response.status_text);
+  pie_buf_clear(&request->response.headers);
+  pie_mutex_lock(&door->lock);
+  bool keep = door->free_count < PIE_DOOR_FREE_MAX;
+  if (keep) {
+    request->next = door->free;
+    door->free = request;
+    door->free_count++;
+  }
+  pie_mutex_unlock(&door->lock);
+  if (keep)
+    return;
+  pie_arena_free(&request->arena);
+  pie_response_free(&request->response);
+  free(request);
+}
+
+void pie_door_failure_set(struct pie_door_failure *failure, int status, const char *summary,
+                          const char *detail, const char *advice) {
+  pie_buf_clear(&failure->summary);
+  pie_buf_clear(&failure->detail);
+  pie_buf_clear(&failure->advice);
+  pie_buf_adds(&failure->summary, summary);
+  if (detail && strlen(detail) < failure->detail.max)
+    pie_buf_adds(&failure->detail, detail);
+  if (advice)
+    pie_buf_adds(&failure->advice, advice);
+  failure->says = (struct pie_failure){
+      .status = status,
+      .summary = failure->summary.p ? failure->summary.p : "out of memory",
+      .detail = failure->detail.p,
+      .advice = failure->advice.p,
+  };
+}
+
+/* ---- what the engine calls ---- */
+
+static int64_t op_read(struct pie_request *request, void *buffer, size_t capacity) {
+  return pie_request_read(request, buffer, capacity);
+}
+
+static const char *op_complaint(struct pie_request *request) {
+  return request->response.complaint;
+}
+
+static void op_finish(struct pie_request *request, bool whole) {
+  pie_response_finish(request, whole);
+  if (!request->pended)
+    return; /* pie_door_handle returns the outcome */
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  uint32_t outcome = request->outcome;
+  request_release(request);
+  pie_ecb_done(ecb, outcome);
+}
+
+static bool shows_details(struct pie_request *request) {
+  struct pie_settings *settings = &request->door->settings;
+  if (pie_settings_is(settings, PIE_SET_SHOW_ERRORS, "always"))
+    return true;
+  return pie_settings_is(settings, PIE_SET_SHOW_ERRORS, "local") && pie_request_is_local(request);
+}
+
+static bool give_page(struct pie_request *request, const struct pie_failure *failure) {
+  const struct pie_header headers[] = {
+      {PIE_STR("Content-Type"), PIE_STR("text/html; charset=utf-8")},
+      {PIE_STR("Cache-Control"), PIE_STR("no-store")},
+      {PIE_STR("Retry-After"), PIE_STR("1")},
+  };
+  bool passing = failure->status == 503;
+  struct pie_buf page;
+  pie_buf_init(&page, PAGE_MAX);
+  pie_startpage_render(&page, failure, request->info.id, shows_details(request));
+  struct pie_response_head head = {
+      .status = failure->status,
+      .reason = passing ? PIE_STR("Service Unavailable") : PIE_STR("Internal Server Error"),
+      .headers = headers,
+      .header_count = passing ? 3 : 2,
+      .body_length = (int64_t)page.n,
+  };
+  struct pie_str body = pie_buf_str(&page);
+  bool good = pie_response_take(request, &head) == 0 &&
+              pie_response_write(request, &body, 1, PIE_WRITE_FINAL) == 0;
+  pie_buf_free(&page);
+  return good;
+}
+
+static void op_fail(struct pie_request *request, const struct pie_failure *failure) {
+  pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
+               pie_str_from(failure->summary));
+  bool whole = request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure);
+  op_finish(request, whole);
+}
+
+static void op_pend(struct pie_request *request) { request->pended = true; }
+
+static bool op_head_sent(const struct pie_request *request) {
+  return request->response.state > PIE_RESPONSE_HELD;
+}
+
+static int op_variable(struct pie_request *request, const char *name, char *out, size_t size) {
+  return pie_ecb_variable(request->ecb, name, out, &size);
+}
+
+static void op_log(struct pie_door *door, int level, struct pie_str id, struct pie_str text) {
+  pie_log_text(&door->log, (enum pie_log_level)level, id, text);
+}
+
+const struct pie_door_ops pie_door_ops = {
+    .abi = PIE_ENGINE_ABI,
+    .read = op_read,
+    .respond = pie_response_take,
+    .complaint = op_complaint,
+    .write = pie_response_write,
+    .send_file = pie_response_send_file,
+    .finish = op_finish,
+    .fail = op_fail,
+    .pend = op_pend,
+    .head_sent = op_head_sent,
+    .variable = op_variable,
+    .log = op_log,
+};
+
+/* ---- the way of a request ---- */
+
+static const struct pie_failure busy = {
+    .status = 503,
+    .summary = "Too many requests are waiting.",
+    .advice = "If this happens often: more threads or workers (settings: threads, workers), a "
+              "longer queue (setting: queue), or faster requests.",
+};
+
+static const struct pie_failure slow_start = {
+    .status = 503,
+    .summary = "Python or the application is still starting.",
+    .advice = "Wait. If it never ends, the application's import does not end: see what it waits "
+              "for. The time limit is the setting start-timeout.",
+};
+
+/* Ends here what op_finish leaves to the bringing thread. */
+static uint32_t settle(struct pie_request *request, bool pended) {
+  if (pended)
+    return HSE_STATUS_PENDING;
+  uint32_t outcome = request->outcome;
+  request_release(request);
+  return outcome;
+}
+
+static uint32_t refuse(struct pie_request *request, const struct pie_failure *failure) {
+  bool pended = request->pended;
+  op_fail(request, failure);
+  return settle(request, pended);
+}
+
+static uint32_t pass(struct pie_door *door, struct pie_request *request) {
+  bool pended = request->pended; /* then it is gone when handle() is back */
+  int code = door->ops->handle(door->engine, request, &request->info, door->quirks.can_pend);
+  if (code < 0)
+    return refuse(request, &busy);
+  return settle(request, pended || code == PIE_HANDLE_PENDING);
+}
+
+static void park(struct pie_door *door, struct pie_request *request) {
+  request->pended = true;
+  request->next = NULL;
+  struct pie_request **end = &door->parked;
+  while (*end)
+    end = &(*end)->next;
+  *end = request;
+  door->parked_count++;
+}
+
+void pie_door_release_parked(struct pie_door *door) {
+  pie_mutex_lock(&door->lock);
+  struct pie_request *parked = door->parked;
+  door->parked = NULL;
+  door->parked_count = 0;
+  enum pie_door_state state = door->state;
+  pie_mutex_unlock(&door->lock);
+  while (parked) {
+    struct pie_request *request = parked;
+    parked = request->next;
+    if (state == PIE_DOOR_READY)
+      pass(door, request);
+    else
+      refuse(request, state == PIE_DOOR_FAILED ? &door->failure.says : &slow_start);
+  }
+}
+
+enum wait_result { WAIT_READY, WAIT_PARKED, WAIT_FAILED, WAIT_SLOW, WAIT_BUSY };
+
+/* Called with the lock held. request may be NULL (warm-up): then it waits here. */
+static enum wait_result wait_for_start(struct pie_door *door, struct pie_request *request) {
+  if (door->state == PIE_DOOR_IDLE ||
+      (door->state == PIE_DOOR_FAILED && pie_clock_ms() >= door->retry_at))
+    pie_door_begin_start(door);
+  if (door->state == PIE_DOOR_STARTING && request && door->quirks.can_pend) {
+    if (pie_clock_ms() >= door->start_deadline)
+      return WAIT_SLOW;
+    if (door->parked_count >= PARKED_MAX)
+      return WAIT_BUSY;
+    park(door, request);
+    return WAIT_PARKED;
+  }
+  while (door->state == PIE_DOOR_STARTING) {
+    if (!pie_cond_wait_until(&door->changed, &door->lock, door->start_deadline) &&
+        door->state == PIE_DOOR_STARTING)
+      return WAIT_SLOW;
+  }
+  return door->state == PIE_DOOR_READY ? WAIT_READY : WAIT_FAILED;
+}
+
+static bool is_ready(struct pie_door *door) {
+  return __atomic_load_n(&door->state, __ATOMIC_ACQUIRE) == PIE_DOOR_READY;
+}
+
+uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+  bool configured = is_ready(door);
+  if (!configured) {
+    pie_mutex_lock(&door->lock);
+    configured = pie_door_configure(door, ecb);
+    pie_mutex_unlock(&door->lock);
+  }
+  struct pie_request *request = request_new(door, ecb);
+  if (!request || pie_request_parse(request, &door->quirks, &door->settings)) {
+    if (request)
+      request_release(request);
+    return HSE_STATUS_ERROR;
+  }
+  if (is_ready(door))
+    return pass(door, request);
+  if (!configured)
+    return refuse(request, &door->failure.says);
+  pie_mutex_lock(&door->lock);
+  enum wait_result result = wait_for_start(door, request);
+  pie_mutex_unlock(&door->lock);
+  switch (result) {
+  case WAIT_READY:
+    return pass(door, request);
+  case WAIT_PARKED:
+    return HSE_STATUS_PENDING;
+  case WAIT_FAILED:
+    return refuse(request, &door->failure.says);
+  case WAIT_BUSY:
+    return refuse(request, &busy);
+  case WAIT_SLOW:
+    break;
+  }
+  return refuse(request, &slow_start);
+}
+
+bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+  pie_mutex_lock(&door->lock);
+  bool ready = pie_door_configure(door, ecb) && wait_for_start(door, NULL) == WAIT_READY;
+  pie_mutex_unlock(&door->lock);
+  struct pie_request *request = ready ? request_new(door, ecb) : NULL;
+  if (!request)
+    return false;
+  if (pie_request_parse(request, &door->quirks, &door->settings) == 0)
+    door->ops->warm(door->engine, &request->info);
+  request_release(request);
+  return true;
+}
+
+void pie_door_stop(struct pie_door *door, int timeout_ms) {
+  if (is_ready(door))
+    door->ops->stop(door->engine, timeout_ms);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The door: starts Python when the first request comes, and passes requests to the engine.
+ *
+ * A door is made once per process and never ends: the module is pinned, because Python cannot be
+ * unloaded. Its state goes IDLE -> STARTING -> READY, or FAILED and, a second later, STARTING
+ * again with the next request.
+ */
+#ifndef PIE_ISAPI_DOOR_H
+#define PIE_ISAPI_DOOR_H
+
+#include "base/log.h"
+#include "base/settings.h"
+#include "isapi/locate.h"
+#include "isapi/quirks.h"
+#include "isapi/request.h"
+#include "platform/platform.h"
+
+enum pie_door_state { PIE_DOOR_IDLE, PIE_DOOR_STARTING, PIE_DOOR_READY, PIE_DOOR_FAILED };
+
+enum { PIE_DOOR_FREE_MAX = 64, PIE_DOOR_RETRY_MS = 1000 };
+
+/* A failure whose texts the door owns. */
+struct pie_door_failure {
+  struct pie_failure says;
+  struct pie_buf summary, detail, advice;
+};
+
+struct pie_door {
+  struct pie_mutex lock; /* guards all up to the engine */
+  struct pie_cond changed;
+  enum pie_door_state state;
+  bool configured;
+  bool multiprocess; /* other processes serve the same site */
+  int64_t start_deadline, retry_at; /* of pie_clock_ms */
+  struct pie_request *parked;       /* pending requests that wait for the start */
+  size_t parked_count;
+  struct pie_request *free;
+  size_t free_count;
+  struct pie_door_failure failure;
+  struct pie_settings settings;
+
+  struct pie_engine *engine; /* set once, before READY */
+  const struct pie_engine_ops *ops;
+  struct pie_python python;
+
+  struct pie_quirks quirks; /* set once, before the first request is parsed */
+  struct pie_log log;
+  struct pie_log_file *log_file;
+  unsigned id_base;
+  _Atomic unsigned long long requests;
+};
+
+int pie_door_new(struct pie_door **out);
+
+/* Serves one request; returns HSE_STATUS_*. */
+uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
+
+/* Starts Python and loads the application that such a request would reach; false: it failed. */
+bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
+
+void pie_door_stop(struct pie_door *door, int timeout_ms);
+
+struct pie_quirks *pie_door_quirks(struct pie_door *door);
+void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
+                  const char *text);
+
+/* start.c: the start itself. Called with the lock held and the state not READY or STARTING. */
+void pie_door_begin_start(struct pie_door *door);
+/* Reads the settings that a server variable or the environment gives; false: the failure says. */
+bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
+void pie_door_failure_set(struct pie_door_failure *failure, int status, const char *summary,
+                          const char *detail, const char *advice);
+
+/* Called by the start when it is over, without the lock: serves or answers what was parked. */
+void pie_door_release_parked(struct pie_door *door);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isapi/ecb.h"
+
+#include "base/error.h"
+#include "platform/platform.h"
+
+#include <string.h>
+
+enum { VARIABLE_GUESS = 512, VARIABLE_MAX = 1024 * 1024, TRANSFER_MAX = 0x40000000 };
+
+int pie_ecb_variable(EXTENSION_CONTROL_BLOCK *ecb, const char *name, char *buffer, size_t *size) {
+  DWORD bytes = *size > TRANSFER_MAX ? TRANSFER_MAX : (DWORD)*size;
+  DWORD capacity = bytes;
+  if (ecb->GetServerVariable(ecb->ConnID, (LPSTR)(uintptr_t)name, buffer, &bytes)) {
+    /* The size counts the final NUL; a host that forgets it must not cost the last character. */
+    size_t length = bytes && buffer[bytes - 1] == '\0' ? bytes - 1 : bytes;
+    if (length >= capacity)
+      return -PIE_ETOOBIG;
+    buffer[length] = '\0';
+    *size = length + 1;
+    return (int)length;
+  }
+  /* The last error is a hint: some hosts set none. Only a larger size says "too small". */
+  if (pie_os_error() != ERROR_INSUFFICIENT_BUFFER)
+    return -PIE_ENOENT;
+  *size = bytes > capacity ? bytes : (size_t)capacity * 2;
+  return -PIE_ETOOBIG;
+}
+
+struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
+                                     struct pie_arena *arena) {
+  char guess[VARIABLE_GUESS];
+  size_t size = sizeof guess;
+  int n = pie_ecb_variable(ecb, name, guess, &size);
+  if (n >= 0) {
+    struct pie_str copy = pie_arena_copy(arena, (struct pie_str){guess, (size_t)n});
+    return copy.p ? copy : PIE_STR("");
+  }
+  while (n == -PIE_ETOOBIG && size <= VARIABLE_MAX) {
+    size_t needed = ++size;
+    char *space = pie_arena_alloc(arena, needed);
+    if (!space)
+      break;
+    n = pie_ecb_variable(ecb, name, space, &size);
+    if (n >= 0)
+      return (struct pie_str){space, (size_t)n};
+    if (size < needed)
+      break;
+  }
+  return PIE_STR("");
+}
+
+static size_t put_utf8(char *out, uint32_t c) {
+  if (c < 0x80) {
+    out[0] = (char)c;
+    return 1;
+  }
+  if (c < 0x800) {
+    out[0] = (char)(0xc0 | c >> 6);
+    out[1] = (char)(0x80 | (c & 0x3f));
+    return 2;
+  }
+  if (c < 0x10000) {
+    out[0] = (char)(0xe0 | c >> 12);
+    out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[2] = (char)(0x80 | (c & 0x3f));
+    return 3;
+  }
+  out[0] = (char)(0xf0 | c >> 18);
+  out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+  out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+  out[3] = (char)(0x80 | (c & 0x3f));
+  return 4;
+}
+
+struct pie_str pie_ecb_variable_wide(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
+                                     struct pie_arena *arena) {
+  DWORD bytes = 0;
+  uint16_t none = 0;
+  BOOL good = ecb->GetServerVariable(ecb->ConnID, (LPSTR)(uintptr_t)name, &none, &bytes);
+  if (good || pie_os_error() != ERROR_INSUFFICIENT_BUFFER || bytes < 2 || bytes > VARIABLE_MAX)
+    return PIE_STR("");
+  uint16_t *wide = pie_arena_alloc(arena, bytes);
+  char *text = pie_arena_alloc(arena, (size_t)bytes * 2);
+  if (!wide || !text || !ecb->GetServerVariable(ecb->ConnID, (LPSTR)(uintptr_t)name, wide, &bytes))
+    return PIE_STR("");
+  size_t used = 0;
+  for (size_t i = 0; i < bytes / 2 && wide[i]; i++) {
+    uint32_t c = wide[i];
+    bool pair = c >= 0xd800 && c < 0xdc00 && i + 1 < bytes / 2 && (wide[i + 1] & 0xfc00) == 0xdc00;
+    if (pair)
+      c = 0x10000 + ((c - 0xd800) << 10) + (wide[++i] - 0xdc00u);
+    used += put_utf8(text + used, c);
+  }
+  text[used] = '\0';
+  return (struct pie_str){text, used};
+}
+
+int64_t pie_ecb_read(EXTENSION_CONTROL_BLOCK *ecb, void *buffer, size_t n) {
+  DWORD bytes = n > TRANSFER_MAX ? TRANSFER_MAX : (DWORD)n;
+  return ecb->ReadClient(ecb->ConnID, buffer, &bytes) ? (int64_t)bytes : -PIE_EGONE;
+}
+
+int pie_ecb_write(EXTENSION_CONTROL_BLOCK *ecb, const void *bytes, size_t n) {
+  const char *at = bytes;
+  while (n) {
+    DWORD put = n > TRANSFER_MAX ? TRANSFER_MAX : (DWORD)n;
+    if (!ecb->WriteClient(ecb->ConnID, (LPVOID)(uintptr_t)at, &put, HSE_IO_SYNC) || !put)
+      return -PIE_EGONE;
+    at += put;
+    n -= put;
+  }
+  return 0;
+}
+
+static bool support(EXTENSION_CONTROL_BLOCK *ecb, DWORD code, void *buffer, DWORD *size,
+                    DWORD *type) {
+  return ecb->ServerSupportFunction(ecb->ConnID, code, buffer, size, type) != FALSE;
+}
+
+int pie_ecb_send_headers(EXTENSION_CONTROL_BLOCK *ecb, struct pie_str status,
+                         struct pie_str headers, bool keep) {
+  HSE_SEND_HEADER_EX_INFO info = {.pszStatus = status.p,
+                                  .pszHeader = headers.p,
+                                  .cchStatus = (DWORD)status.n,
+                                  .cchHeader = (DWORD)headers.n,
+                                  .fKeepConn = keep};
+  return support(ecb, HSE_REQ_SEND_RESPONSE_HEADER_EX, &info, NULL, NULL) ? 0 : -PIE_EGONE;
+}
+
+static bool means_unsupported(uint32_t code) {
+  return code == ERROR_INVALID_PARAMETER || code == 50 /* ERROR_NOT_SUPPORTED */ ||
+         code == 120 /* ERROR_CALL_NOT_IMPLEMENTED */;
+}
+
+int pie_ecb_vector_send(EXTENSION_CONTROL_BLOCK *ecb, HSE_RESPONSE_VECTOR *vector) {
+  if (support(ecb, HSE_REQ_VECTOR_SEND, vector, NULL, NULL))
+    return 0;
+  return means_unsupported(pie_os_error()) ? -PIE_ENOTSUP : -PIE_EGONE;
+}
+
+int pie_ecb_transmit_file(EXTENSION_CONTROL_BLOCK *ecb, intptr_t file, uint32_t offset,
+                          uint32_t length) {
+  HSE_TF_INFO info = {.hFile = (HANDLE)file,
+                      .BytesToWrite = length,
+                      .Offset = offset,
+                      .dwFlags = HSE_IO_SYNC};
+  if (support(ecb, HSE_REQ_TRANSMIT_FILE, &info, NULL, NULL))
+    return 0;
+  return means_unsupported(pie_os_error()) ? -PIE_ENOTSUP : -PIE_EGONE;
+}
+
+/* Never called: no asynchronous operation is started. The host wants an address. */
+static void WINAPI on_completion(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                 DWORD error) {
+  (void)ecb, (void)context, (void)bytes, (void)error;
+}
+
+bool pie_ecb_can_pend(EXTENSION_CONTROL_BLOCK *ecb) {
+  return support(ecb, HSE_REQ_IO_COMPLETION, (void *)(uintptr_t)on_completion, NULL, NULL);
+}
+
+void pie_ecb_done(EXTENSION_CONTROL_BLOCK *ecb, uint32_t status) {
+  DWORD value = status;
+  support(ecb, HSE_REQ_DONE_WITH_SESSION, &value, NULL, NULL);
+}
+
+void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb) {
+  support(ecb, HSE_REQ_SET_FLUSH_FLAG, (void *)(intptr_t)TRUE, NULL, NULL);
+}
+
+bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb) {
+  return support(ecb, HSE_REQ_CLOSE_CONNECTION, NULL, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isapi/request.h"
+
+#include "base/error.h"
+#include "base/settings.h"
+
+#include <string.h>
+
+static struct pie_str variable(struct pie_request *request, const char *name) {
+  return pie_ecb_variable_copy(request->ecb, name, &request->arena);
+}
+
+/* A field that must not reach the application: one that CGI's mapping makes indistinguishable from
+ * another ("X_Foo" and "X-Foo"), or Proxy, which would become HTTP_PROXY (httpoxy). */
+static bool is_unsafe(struct pie_str name) {
+  return !pie_str_is_token(name) || memchr(name.p, '_', name.n) ||
+         pie_str_equal_nocase(name, PIE_STR("Proxy"));
+}
+
+static size_t count_lines(struct pie_str text) {
+  size_t lines = 1;
+  for (size_t i = 0; i < text.n; i++)
+    lines += text.p[i] == '\n';
+  return lines < PIE_REQUEST_HEADERS_MAX ? lines : PIE_REQUEST_HEADERS_MAX;
+}
+
+/* ALL_RAW: "Name: value" lines; CRLF or LF between them (ISAPI.md, section 6). */
+static int parse_headers(struct pie_request *request) {
+  struct pie_str raw = variable(request, "ALL_RAW");
+  size_t room = count_lines(raw), count = 0;
+  struct pie_header *headers = pie_arena_alloc(&request->arena, room * sizeof *headers);
+  if (!headers)
+    return -PIE_ENOMEM;
+  while (raw.n && count < room) {
+    struct pie_str value = pie_str_cut(&raw, '\n');
+    if (value.n && value.p[value.n - 1] == '\r')
+      value.n--;
+    struct pie_str name = pie_str_cut(&value, ':');
+    if (!is_unsafe(name))
+      headers[count++] = (struct pie_header){name, pie_str_trim(value)};
+  }
+  request->info.headers = headers;
+  request->info.header_count = count;
+  return 0;
+}
+
+struct pie_str pie_request_header(const struct pie_request *request, struct pie_str name) {
+  for (size_t i = 0; i < request->info.header_count; i++) {
+    if (pie_str_equal_nocase(request->info.headers[i].name, name))
+      return request->info.headers[i].value;
+  }
+  return PIE_STR("");
+}
+
+/* The text is trusted over cbTotalBytes, which has 32 bits (ISAPI.md, section 9: 9 and 11). */
+static int64_t find_length(struct pie_request *request) {
+  struct pie_str text = pie_request_header(request, PIE_STR("Content-Length"));
+  int64_t length;
+  bool unknown = request->ecb->cbTotalBytes == PIE_ISAPI_LENGTH_UNKNOWN;
+  if (!text.n && !unknown && request->ecb->cbTotalBytes)
+    text = variable(request, "CONTENT_LENGTH");
+  if (text.n && pie_str_to_int64(text, &length) == 0)
+    return length;
+  if (unknown)
+    return PIE_LENGTH_UNKNOWN;
+  return request->ecb->cbTotalBytes ? (int64_t)request->ecb->cbTotalBytes : PIE_LENGTH_NONE;
+}
+
+static struct pie_str without_query(struct pie_str url) { return pie_str_cut(&url, '?'); }
+
+/* The mount: APPL_MD_PATH "/LM/W3SVC/1/ROOT/app" gives "/app". */
+static struct pie_str find_mount(struct pie_request *request) {
+  struct pie_str path = variable(request, "APPL_MD_PATH");
+  for (; path.n >= 5; path.p++, path.n--) {
+    if (pie_str_starts_nocase(path, PIE_STR("/ROOT"))) {
+      struct pie_str mount = {path.p + 5, path.n - 5};
+      return mount.n > 1 ? mount : PIE_STR("");
+    }
+  }
+  return PIE_STR("");
+}
+
+/* True when path is mount or lies below it; "/shop" does not take "/shopping". IIS compares
+ * without regard to case, and so must we: it has chosen us already. */
+static bool is_below(struct pie_str path, struct pie_str mount) {
+  return pie_str_starts_nocase(path, mount) && (path.n == mount.n || path.p[mount.n] == '/');
+}
+
+static struct pie_str after(struct pie_str text, size_t n) {
+  return (struct pie_str){text.p + n, text.n - n};
+}
+
+/* IIS and our host: PATH_INFO is the whole path, or what follows the script (section 6). */
+static void split_path(struct pie_request *request, struct pie_str script, struct pie_str path) {
+  struct pie_request_info *info = &request->info;
+  if (script.n && !pie_str_starts_nocase(path, script)) { /* allowPathInfo="true" */
+    info->script_name = script;
+    info->path_info = path;
+    return;
+  }
+  struct pie_str mount = find_mount(request);
+  if (script.n && path.n > script.n && path.p[script.n] == '/')
+    mount = script; /* a script map such as *.dll */
+  if (mount.n == 1 || !is_below(path, mount))
+    mount = PIE_STR("");
+  info->script_name = (struct pie_str){path.p, mount.n};
+  info->path_info = after(path, mount.n);
+}
+
+static void find_path(struct pie_request *request, const struct pie_quirks *quirks) {
+  struct pie_request_info *info = &request->info;
+  struct pie_str script = variable(request, "SCRIPT_NAME");
+  struct pie_str path = pie_str_from(request->ecb->lpszPathInfo);
+  if (quirks->mod_isapi) {
+    info->target = variable(request, "REQUEST_URI");
+    info->script_name = pie_str_equal(script, PIE_STR("/")) ? PIE_STR("") : script;
+    info->path_info = path;
+    return;
+  }
+  info->target = variable(request, "HTTP_URL");
+  if (!info->target.n)
+    info->target = variable(request, "UNENCODED_URL");
+  if (!quirks->ours) {
+    /* The ANSI value went through the system's code page; and it is the normalised path that IIS
+     * has authorised, so the raw one is for REQUEST_URI only. */
+    struct pie_str wide = pie_ecb_variable_wide(request->ecb, "UNICODE_PATH_INFO", &request->arena);
+    struct pie_str wide_script =
+        pie_ecb_variable_wide(request->ecb, "UNICODE_SCRIPT_NAME", &request->arena);
+    path = wide.n ? wide : path;
+    script = wide_script.n ? wide_script : script;
+  }
+  split_path(request, script, path);
+  if (!info->target.n)
+    info->target = without_query(path);
+}
+
+static bool is_on(struct pie_str value) {
+  return pie_str_equal_nocase(value, PIE_STR("on")) || pie_str_equal(value, PIE_STR("1"));
+}
+
+static void find_peer(struct pie_request *request) {
+  struct pie_request_info *info = &request->info;
+  info->server_name = variable(request, "SERVER_NAME");
+  info->server_port = variable(request, "SERVER_PORT");
+  info->server_software = variable(request, "SERVER_SOFTWARE");
+  info->protocol = variable(request, "SERVER_PROTOCOL");
+  info->remote_addr = variable(request, "REMOTE_ADDR");
+  info->remote_port = variable(request, "REMOTE_PORT");
+  info->remote_user = variable(request, "REMOTE_USER");
+  info->auth_type = variable(request, "AUTH_TYPE");
+  bool secure = is_on(variable(request, "HTTPS")) ||
+                is_on(variable(request, "SERVER_PORT_SECURE"));
+  info->scheme = secure ? PIE_STR("https") : PIE_STR("http");
+}
+
+static struct pie_str setting(struct pie_request *request, const struct pie_settings *settings,
+                              enum pie_setting_id id) {
+  char name[64];
+  pie_setting_variable(id, name);
+  struct pie_str value = variable(request, name);
+  return value.n ? value : pie_str_from(pie_settings_text(settings, id));
+}
+
+int pie_request_parse(struct pie_request *request, const struct pie_quirks *quirks,
+                      const struct pie_settings *settings) {
+  struct pie_request_info *info = &request->info;
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  int err = parse_headers(request);
+  if (err)
+    return err;
+  info->id = pie_str_from(request->id);
+  info->method = pie_str_from(ecb->lpszMethod);
+  info->query = pie_str_from(ecb->lpszQueryString);
+  info->content_type = pie_str_from(ecb->lpszContentType);
+  info->content_length = find_length(request);
+  find_path(request, quirks);
+  find_peer(request);
+  info->app = setting(request, settings, PIE_SET_APP);
+  info->root = setting(request, settings, PIE_SET_ROOT);
+  info->config = setting(request, settings, PIE_SET_CONFIG);
+  if (!info->root.n && !quirks->mod_isapi)
+    info->root = variable(request, "APPL_PHYSICAL_PATH");
+  return 0;
+}
+
+static int64_t broken(struct pie_request *request) {
+  request->body_broken = true;
+  return -PIE_EGONE;
+}
+
+int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capacity) {
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  int64_t length = request->info.content_length;
+  if (request->body_broken)
+    return -PIE_EGONE;
+  if (length >= 0 && (int64_t)capacity > length - request->body_read)
+    capacity = (size_t)(length - request->body_read);
+  if (length == PIE_LENGTH_NONE || request->body_ended || !capacity)
+    return 0;
+  int64_t got;
+  if (ecb->lpbData && request->ahead_used < ecb->cbAvailable) {
+    size_t ahead = ecb->cbAvailable - request->ahead_used;
+    got = (int64_t)(capacity < ahead ? capacity : ahead);
+    memcpy(buffer, ecb->lpbData + request->ahead_used, (size_t)got);
+    request->ahead_used += (uint32_t)got;
+  } else {
+    got = pie_ecb_read(ecb, buffer, capacity);
+    if (got < 0 || (got == 0 && length >= 0))
+      return broken(request); /* less than was announced: never a quiet end */
+    request->body_ended = got == 0;
+  }
+  request->body_read += got;
+  return got;
+}
+
+static bool is_loopback(struct pie_str addr) {
+  return pie_str_starts(addr, PIE_STR("127.")) || pie_str_equal(addr, PIE_STR("::1")) ||
+         pie_str_starts(addr, PIE_STR("::ffff:127.")) || !addr.n; /* a Unix socket has none */
+}
+
+bool pie_request_is_local(const struct pie_request *request) {
+  static const char *const by_proxy[] = {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"};
+  for (size_t i = 0; i < sizeof by_proxy / sizeof by_proxy[0]; i++) {
+    if (pie_request_header(request, pie_str_from(by_proxy[i])).n)
+      return false;
+  }
+  return is_loopback(request->info.remote_addr);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The start of Python: on a thread of its own, which the engine keeps, with a second one that
+ * answers those who wait when the time is over.
+ */
+#include "base/error.h"
+#include "isapi/door.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern const struct pie_door_ops pie_door_ops;
+
+enum { TEXT_MAX = 1024, HELPER_STACK = 256 * 1024 };
+
+static void fail(struct pie_door *door, const char *summary, const char *detail,
+                 const char *advice) {
+  pie_door_failure_set(&door->failure, 500, summary, detail, advice);
+}
+
+/* ---- settings ---- */
+
+static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
+                         enum pie_setting_id id) {
+  char name[64], value[PIE_SETTING_VALUE_MAX], why[256], text[TEXT_MAX];
+  size_t size = sizeof value;
+  pie_setting_variable(id, name);
+  int n = pie_ecb_variable(ecb, name, value, &size);
+  if (n <= 0 && pie_env_get(name, value, sizeof value))
+    return true;
+  if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
+    return true;
+  snprintf(text, sizeof text, "The setting %s is \"%.200s\", but it %s.", name, value, why);
+  fail(door, text, NULL, "Mend the variable where the web server sets it, or in the environment.");
+  return false;
+}
+
+static bool open_log(struct pie_door *door) {
+  char why[512];
+  const char *path = pie_settings_text(&door->settings, PIE_SET_LOG);
+  struct pie_log_file *file = pie_log_file_open(path, why, sizeof why);
+  bool good = file != NULL;
+  if (!good) {
+    fail(door, why, NULL, "Choose a folder that the server's account may write to (setting: log).");
+    file = pie_log_file_open(NULL, why, sizeof why);
+  }
+  pie_log_file_close(door->log_file);
+  door->log_file = file;
+  struct pie_str words = pie_str_from(pie_setting_table[PIE_SET_LOG_LEVEL].fallback);
+  for (int64_t i = door->settings.number[PIE_SET_LOG_LEVEL]; i > 0; i--)
+    pie_str_cut(&words, '|');
+  pie_log_level_parse(pie_str_cut(&words, '|'), &door->log.level);
+  door->log.write = pie_log_file_write;
+  door->log.stamp = pie_log_stamp;
+  door->log.context = file;
+  return good;
+}
+
+bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+  if (door->configured)
+    return true;
+  pie_quirks_find(&door->quirks, ecb);
+  bool good = true;
+  for (int id = 0; id < PIE_SETTING_COUNT && good; id++) {
+    if (pie_setting_table[id].scope == PIE_SCOPE_DOOR)
+      good = read_setting(door, ecb, (enum pie_setting_id)id);
+  }
+  /* httpd may run several children; our host tells how many workers it has. */
+  char workers[16];
+  size_t size = sizeof workers;
+  bool several = pie_ecb_variable(ecb, "PYISAPIE_WORKERS", workers, &size) > 0 &&
+                 !pie_str_equal(pie_str_from(workers), PIE_STR("1"));
+  door->multiprocess = door->quirks.mod_isapi || several;
+  bool logs = open_log(door);
+  door->configured = good && logs;
+  if (!door->configured)
+    pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), door->failure.says.summary);
+  return door->configured;
+}
+
+/* ---- loading ---- */
+
+static bool load_python(struct pie_door *door) {
+  char why[TEXT_MAX], text[TEXT_MAX * 2];
+  struct pie_python *python = &door->python;
+  if (python->running || pie_lib_open(python->library, true, why, sizeof why))
+    return true;
+  char user[128];
+  pie_user_name(user, sizeof user);
+  snprintf(text, sizeof text, "Python's library %s cannot be loaded.", python->library);
+  char advice[512];
+  snprintf(advice, sizeof advice,
+           "Check that the account that serves (%s) may read it and the folders above it, and that "
+           "it fits this machine and server (64-bit or 32-bit).",
+           user);
+  fail(door, text, why, advice);
+  return false;
+}
+
+static bool load_engine(struct pie_door *door) {
+  char why[TEXT_MAX], text[TEXT_MAX * 5];
+  struct pie_lib *lib = pie_lib_open(door->python.engine, false, why, sizeof why);
+  pie_engine_open_fn open = NULL;
+  if (lib) {
+    void *symbol = pie_lib_symbol(lib, PIE_ENGINE_OPEN_NAME);
+    memcpy(&open, &symbol, sizeof open);
+    snprintf(why, sizeof why, "it has no %s of ABI %d", PIE_ENGINE_OPEN_NAME, PIE_ENGINE_ABI);
+  }
+  door->engine = open ? open(PIE_ENGINE_ABI, door, &pie_door_ops, &door->ops) : NULL;
+  if (door->engine)
+    return true;
+  snprintf(text, sizeof text, "The engine %s cannot be loaded.", door->python.engine);
+  fail(door, text, why, "Install pyisapie again into this environment: door and engine must be of "
+                        "one version.");
+  return false;
+}
+
+static bool find_python(struct pie_door *door) {
+  char why[TEXT_MAX], advice[TEXT_MAX];
+  const char *home = pie_settings_text(&door->settings, PIE_SET_HOME);
+  if (pie_locate(&door->python, home, why, advice) == 0)
+    return true;
+  fail(door, why, NULL, advice);
+  return false;
+}
+
+static bool start_engine(struct pie_door *door) {
+  const struct pie_settings *settings = &door->settings;
+  const struct pie_failure *failure = NULL;
+  struct pie_engine_config config = {
+      .executable = door->python.executable,
+      .home = door->python.home,
+      .package_dir = door->python.package_dir,
+      .threads = (int)settings->number[PIE_SET_THREADS],
+      .queue = (int)settings->number[PIE_SET_QUEUE],
+      .start_timeout_ms = (int)settings->number[PIE_SET_START_TIMEOUT],
+      .stack_size = (size_t)settings->number[PIE_SET_STACK_SIZE],
+      .multiprocess = door->multiprocess,
+      .reload = settings->number[PIE_SET_RELOAD] != 0,
+      .log_level = (int)door->log.level,
+  };
+  if (door->ops->start(door->engine, &config, &failure) == 0)
+    return true;
+  pie_door_failure_set(&door->failure, failure->status, failure->summary, failure->detail,
+                       failure->advice);
+  return false;
+}
+
+static void log_failure(struct pie_door *door) {
+  const struct pie_failure *says = &door->failure.says;
+  pie_log(&door->log, PIE_LOG_ERROR, "Python was not started: %s%s%s%s%s", says->summary,
+          says->detail ? "\n" : "", says->detail ? says->detail : "", says->advice ? "\n" : "",
+          says->advice ? says->advice : "");
+}
+
+static void set_state(struct pie_door *door, enum pie_door_state state) {
+  pie_mutex_lock(&door->lock);
+  __atomic_store_n(&door->state, state, __ATOMIC_RELEASE);
+  door->retry_at = pie_clock_ms() + PIE_DOOR_RETRY_MS;
+  pie_cond_broadcast(&door->changed);
+  pie_mutex_unlock(&door->lock);
+}
+
+static void start_main(void *arg) {
+  struct pie_door *door = arg;
+  pie_lib_pin((const void *)(uintptr_t)start_main);
+  bool good = find_python(door) && load_python(door) && (door->engine || load_engine(door)) &&
+              start_engine(door);
+  if (!good)
+    log_failure(door);
+  set_state(door, good ? PIE_DOOR_READY : PIE_DOOR_FAILED);
+  pie_door_release_parked(door);
+  if (good)
+    door->ops->run(door->engine);
+}
+
+/* Answers the parked when the start takes too long; the start itself goes on. */
+static void watch_main(void *arg) {
+  struct pie_door *door = arg;
+  bool late = false;
+  pie_mutex_lock(&door->lock);
+  while (door->state == PIE_DOOR_STARTING && !late)
+    late = !pie_cond_wait_until(&door->changed, &door->lock, door->start_deadline) &&
+           pie_clock_ms() >= door->start_deadline;
+  late = late && door->state == PIE_DOOR_STARTING;
+  pie_mutex_unlock(&door->lock);
+  if (!late)
+    return;
+  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""),
+               "Python has not started within the setting start-timeout; it may still do so");
+  pie_door_release_parked(door);
+}
+
+static bool start_thread(void (*run)(void *), struct pie_door *door, size_t stack) {
+  struct pie_thread thread;
+  if (pie_thread_start(&thread, stack, run, door))
+    return false;
+  pie_thread_detach(&thread);
+  return true;
+}
+
+void pie_door_begin_start(struct pie_door *door) {
+  size_t stack = (size_t)door->settings.number[PIE_SET_STACK_SIZE];
+  door->start_deadline = pie_clock_ms() + door->settings.number[PIE_SET_START_TIMEOUT];
+  door->state = PIE_DOOR_STARTING;
+  if (start_thread(watch_main, door, HELPER_STACK) && start_thread(start_main, door, stack))
+    return;
+  fail(door, "No thread could be started.", NULL,
+       "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
+  door->state = PIE_DOOR_FAILED;
+  door->retry_at = pie_clock_ms() + PIE_DOOR_RETRY_MS;
+}

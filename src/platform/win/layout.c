@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/platform.h"
+
+#include <stdio.h>
+
+const char pie_engine_tag[] = "_engine.cp";
+
+const char pie_python_library_hint[] =
+    "Reinstall this Python with the installer from python.org, or name another one in the setting "
+    "home (environment variable PYISAPIE_HOME).";
+
+bool pie_python_find_executable(const char *folder, int major, int minor, char *out) {
+  static const char *const names[] = {"Scripts\\python.exe", "python.exe"};
+  (void)major, (void)minor;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (pie_path_join(out, PIE_PATH_MAX, folder, names[i]) == 0 && pie_path_is_file(out))
+      return true;
+  }
+  return false;
+}
+
+bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out) {
+  char name[64];
+  snprintf(name, sizeof name, "python%d%d%s.dll", major, minor, threaded ? "t" : "");
+  return pie_path_join(out, PIE_PATH_MAX, bin, name) == 0 && pie_path_is_file(out);
+}
