@@ -57,7 +57,6 @@ struct pie_response_head {
   struct pie_str reason; /* may be empty */
   const struct pie_header *headers;
   size_t header_count;
-  int64_t body_length; /* the whole body's size when known and not among the headers, else -1 */
 };
 
 /* Why something could not be started, in words for the person who must mend it. */
@@ -84,8 +83,9 @@ struct pie_door_ops {
   int (*respond)(struct pie_request *request, const struct pie_response_head *head);
   const char *(*complaint)(struct pie_request *request);
 
-  /* (blocks) Sends body bytes, after the head if that has not left yet. Bytes beyond the
-   * Content-Length are dropped and logged. 0, or -PIE_EGONE. */
+  /* (blocks) Sends body bytes, after the head if that has not left yet; no bytes and not FINAL
+   * sends nothing. A first call that is FINAL holds the whole body, which gives it a
+   * Content-Length. Bytes beyond the Content-Length are dropped and logged. 0, or -PIE_EGONE. */
   int (*write)(struct pie_request *request, const struct pie_str *parts, size_t count, int flags);
 
   /* (blocks) Sends a range of an open file (descriptor, or HANDLE on Windows). */

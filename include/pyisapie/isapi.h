@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #ifdef _WIN32
+#include <winsock2.h>
+
 #include <windows.h>
 
 #include <httpext.h>

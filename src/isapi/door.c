@@ -152,7 +152,6 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
       .reason = passing ? PIE_STR("Service Unavailable") : PIE_STR("Internal Server Error"),
       .headers = headers,
       .header_count = passing ? 3 : 2,
-      .body_length = (int64_t)page.n,
   };
   struct pie_str body = pie_buf_str(&page);
   bool good = pie_response_take(request, &head) == 0 &&
@@ -263,7 +262,7 @@ void pie_door_release_parked(struct pie_door *door) {
   }
 }
 
-enum wait_result { WAIT_READY, WAIT_PARKED, WAIT_FAILED, WAIT_SLOW, WAIT_BUSY };
+enum wait_result { START_READY, START_PARKED, START_FAILED, START_SLOW, START_BUSY };
 
 /* Called with the lock held. request may be NULL (warm-up): then it waits here. */
 static enum wait_result wait_for_start(struct pie_door *door, struct pie_request *request) {
@@ -272,18 +271,18 @@ static enum wait_result wait_for_start(struct pie_door *door, struct pie_request
     pie_door_begin_start(door);
   if (door->state == PIE_DOOR_STARTING && request && door->quirks.can_pend) {
     if (pie_clock_ms() >= door->start_deadline)
-      return WAIT_SLOW;
+      return START_SLOW;
     if (door->parked_count >= PARKED_MAX)
-      return WAIT_BUSY;
+      return START_BUSY;
     park(door, request);
-    return WAIT_PARKED;
+    return START_PARKED;
   }
   while (door->state == PIE_DOOR_STARTING) {
     if (!pie_cond_wait_until(&door->changed, &door->lock, door->start_deadline) &&
         door->state == PIE_DOOR_STARTING)
-      return WAIT_SLOW;
+      return START_SLOW;
   }
-  return door->state == PIE_DOOR_READY ? WAIT_READY : WAIT_FAILED;
+  return door->state == PIE_DOOR_READY ? START_READY : START_FAILED;
 }
 
 static bool is_ready(struct pie_door *door) {
@@ -311,15 +310,15 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   enum wait_result result = wait_for_start(door, request);
   pie_mutex_unlock(&door->lock);
   switch (result) {
-  case WAIT_READY:
+  case START_READY:
     return pass(door, request);
-  case WAIT_PARKED:
+  case START_PARKED:
     return HSE_STATUS_PENDING;
-  case WAIT_FAILED:
+  case START_FAILED:
     return refuse(request, &door->failure.says);
-  case WAIT_BUSY:
+  case START_BUSY:
     return refuse(request, &busy);
-  case WAIT_SLOW:
+  case START_SLOW:
     break;
   }
   return refuse(request, &slow_start);
@@ -327,7 +326,7 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
 
 bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   pie_mutex_lock(&door->lock);
-  bool ready = pie_door_configure(door, ecb) && wait_for_start(door, NULL) == WAIT_READY;
+  bool ready = pie_door_configure(door, ecb) && wait_for_start(door, NULL) == START_READY;
   pie_mutex_unlock(&door->lock);
   struct pie_request *request = ready ? request_new(door, ecb) : NULL;
   if (!request)

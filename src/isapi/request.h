@@ -38,6 +38,7 @@ struct pie_response {
   int64_t length;             /* of the body, or -1 */
   int64_t sent;
   bool has_body; /* the status and the method allow one */
+  bool framed;   /* how the body ends is decided, and said in the headers */
   bool chunked;  /* we frame the body ourselves */
   bool keep;     /* the connection may go on */
   bool cut;      /* more came than length allows; said once in the log */

@@ -88,18 +88,13 @@ static int take_header(struct pie_request *request, const struct pie_header *hea
   return err ? complain(request, err, "too many bytes of headers at", header->name) : 0;
 }
 
-static void decide_framing(struct pie_request *request, const struct pie_response_head *head) {
+/* How the end of the body will be known. whole is its size when the first call holds all of it,
+ * else -1. */
+static void decide_framing(struct pie_request *request, int64_t whole) {
   struct pie_response *response = &request->response;
-  bool is_head = pie_str_equal(request->info.method, PIE_STR("HEAD"));
-  bool no_content = head->status < 200 || head->status == 204 || head->status == 304;
-  response->has_body = !is_head && !no_content;
+  const struct pie_quirks *quirks = pie_door_quirks(request->door);
   if (response->length < 0 && response->has_body)
-    response->length = head->body_length;
-  if (head->status < 200 || head->status == 204)
-    response->length = -1; /* RFC 9110, 8.6 */
-  if (head->status < 200)
-    response->keep = false; /* as a final status it would leave the client waiting */
-  struct pie_quirks *quirks = pie_door_quirks(request->door);
+    response->length = whole;
   if (quirks->mod_isapi || !response->has_body || response->length >= 0)
     return; /* httpd frames by itself */
   if (quirks->vector && pie_str_equal(request->info.protocol, PIE_STR("HTTP/1.1")))
@@ -119,6 +114,16 @@ static int add_framing(struct pie_response *response) {
   return err;
 }
 
+static void decide_body(struct pie_request *request, int status) {
+  struct pie_response *response = &request->response;
+  bool no_content = status < 200 || status == 204 || status == 304;
+  response->has_body = !no_content && !pie_str_equal(request->info.method, PIE_STR("HEAD"));
+  if (status < 200 || status == 204)
+    response->length = -1; /* RFC 9110, 8.6 */
+  if (status < 200)
+    response->keep = false; /* as a final status it would leave the client waiting */
+}
+
 int pie_response_take(struct pie_request *request, const struct pie_response_head *head) {
   struct pie_response *response = &request->response;
   bool dropped = false;
@@ -134,18 +139,13 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
   response->status = head->status;
   response->length = -1;
   response->keep = true;
-  response->chunked = false;
   int err = pie_buf_addf(&response->status_text, "%d ", head->status);
   err = err ? err : pie_buf_add(&response->status_text, head->reason);
   for (size_t i = 0; i < head->header_count && !err; i++)
     err = take_header(request, &head->headers[i], &dropped);
   if (err)
     return err;
-  decide_framing(request, head);
-  response->framing_at = response->headers.n;
-  err = add_framing(response);
-  if (err)
-    return complain(request, err, "too many bytes of headers", PIE_STR(""));
+  decide_body(request, head->status);
   if (dropped)
     pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
                  "dropped a header that belongs to the connection, such as Transfer-Encoding: "
@@ -187,6 +187,16 @@ static void break_off(struct pie_request *request) {
   pie_ecb_close(request->ecb); /* refused by mod_isapi, which drops the connection on ERROR */
 }
 
+static int open_body(struct pie_request *request, int64_t whole) {
+  struct pie_response *response = &request->response;
+  if (response->framed)
+    return 0;
+  decide_framing(request, whole);
+  response->framed = true;
+  response->framing_at = response->headers.n;
+  return add_framing(response);
+}
+
 static int ended(struct pie_request *request, int err, size_t total, bool last) {
   struct pie_response *response = &request->response;
   if (err) {
@@ -218,7 +228,16 @@ static int send_batch(struct pie_request *request, const struct pie_str *parts, 
   if (!total && !final)
     return 0;
   bool last = final && !short_by_some;
+  if (open_body(request, final ? (int64_t)total : -1))
+    return -PIE_EGONE;
   return ended(request, out_send(request, kept, used, total, last), total, last);
+}
+
+static int64_t sum(const struct pie_str *parts, size_t count) {
+  int64_t total = 0;
+  for (size_t i = 0; i < count; i++)
+    total += (int64_t)parts[i].n;
+  return total;
 }
 
 int pie_response_write(struct pie_request *request, const struct pie_str *parts, size_t count,
@@ -230,12 +249,18 @@ int pie_response_write(struct pie_request *request, const struct pie_str *parts,
     return -PIE_ESTATE;
   bool was_cut = response->cut;
   int err = 0;
-  do {
+  if (response->state == PIE_RESPONSE_HELD && (flags & PIE_WRITE_FINAL))
+    err = open_body(request, sum(parts, count));
+  while (!err) {
     size_t batch = count < PIE_PARTS_MAX ? count : PIE_PARTS_MAX;
     err = send_batch(request, parts, batch, (flags & PIE_WRITE_FINAL) && batch == count);
     parts += batch;
     count -= batch;
-  } while (count && !err);
+    if (!count)
+      break;
+  }
+  if (err && response->state == PIE_RESPONSE_HELD)
+    response->state = PIE_RESPONSE_BROKEN;
   if (response->cut && !was_cut)
     pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
                  "the application sent more than its Content-Length: the rest was dropped");
@@ -255,6 +280,10 @@ int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t 
   bool last = (flags & PIE_WRITE_FINAL) && (response->length < 0 || length == room);
   if (!length || !response->has_body)
     return pie_response_write(request, NULL, 0, flags);
+  if (open_body(request, flags & PIE_WRITE_FINAL ? (int64_t)length : -1)) {
+    response->state = PIE_RESPONSE_BROKEN;
+    return -PIE_EGONE;
+  }
   struct pie_quirks *quirks = pie_door_quirks(request->door);
   const struct pie_response_out *out =
       atomic_load(&quirks->vector) ? &pie_response_vector : &pie_response_plain;
