@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Development: end this worker when a Python file it has loaded changes.
+
+The supervisor starts a fresh one in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from pyisapie import _engine
+
+INTERVAL = 0.5  # seconds between two looks
+
+_thread: threading.Thread | None = None
+
+
+def _files() -> set[str]:
+    found = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {name for name in found if name and name.endswith(".py")}
+
+
+def _changed(seen: dict[str, float]) -> str | None:
+    for name in _files():
+        try:
+            modified = os.stat(name).st_mtime
+        except OSError:
+            modified = 0.0
+        if seen.setdefault(name, modified) != modified:
+            return name
+    return None
+
+
+def _watch() -> None:
+    seen: dict[str, float] = {}
+    while True:
+        changed = _changed(seen)
+        if changed:
+            _engine.log(2, f"{changed} has changed: this worker ends, a new one starts")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        time.sleep(INTERVAL)
+
+
+def watch() -> None:
+    """Start watching, once."""
+    global _thread
+    if _thread is None:
+        _thread = threading.Thread(target=_watch, name="pyisapie-reload", daemon=True)
+        _thread.start()

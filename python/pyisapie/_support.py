@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine does in Python: load applications, describe failures, keep the streams.
+
+The C side calls these functions by name; nothing else should.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import io
+import logging
+import os
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+from pyisapie import _engine, settings
+
+ERROR, WARNING, INFO, DEBUG = range(4)
+
+
+class LogStream(io.TextIOBase):
+    """A text stream whose lines go to the server's error log, with the request's id."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, level: int, name: str) -> None:
+        super().__init__()
+        self._level = level
+        self.name = name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() takes str, not {type(text).__name__}")
+        if text.strip():
+            _engine.log(self._level, text.encode("utf-8", "backslashreplace").decode())
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def close(self) -> None:
+        """The log outlives its users: closing is for streams of one's own."""
+
+
+def start(multithread: int, multiprocess: int) -> dict[str, Any]:
+    """Prepare this interpreter and return the template of every environ."""
+    errors = LogStream(ERROR, "wsgi.errors")
+    # Some servers have no console at all: then these are None and the first print() would fail.
+    sys.stdout = LogStream(INFO, "<stdout>")
+    sys.stderr = LogStream(ERROR, "<stderr>")
+    if sys.stdin is None:
+        sys.stdin = io.StringIO()
+    if not getattr(sys, "argv", None):
+        sys.argv = ["pyisapie"]
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": errors,
+        "wsgi.multithread": bool(multithread),
+        "wsgi.multiprocess": bool(multiprocess),
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": _engine.FileWrapper,
+    }
+
+
+class LoadError(Exception):
+    """An application that cannot be loaded: what is wrong, and what to do."""
+
+    def __init__(self, summary: str, advice: str, cause: BaseException | None = None) -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.advice = advice
+        self.cause = cause
+
+
+def parse_mounts(spec: str) -> list[tuple[str, str]]:
+    """Split ``/=site:app,/shop=shop:app`` or ``module:callable`` into (path, application) pairs.
+
+    The longest path comes first; a path is "" or "/name", never ends in a slash.
+    """
+    mounts: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in spec.replace("\n", ",").split(","))):
+        path, found, target = part.partition("=") if part.startswith("/") else ("/", "=", part)
+        path = path.strip().rstrip("/")
+        if not found or not target.strip():
+            raise LoadError(
+                f"The mount {part!r} names no application.",
+                "Write PATH=MODULE:CALLABLE, such as /shop=shop.wsgi:application.",
+            )
+        if path in mounts:
+            raise LoadError(
+                f"Two applications are mounted at {path or '/'}.", "Give each a path of its own."
+            )
+        mounts[path] = target.strip()
+    return sorted(mounts.items(), key=lambda item: len(item[0]), reverse=True)
+
+
+def _import_module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise LoadError(
+                f"There is no module named {error.name!r}.",
+                "Check the name in the setting app, and that the setting root names the folder "
+                f"that holds it. Python looked in: {os.pathsep.join(sys.path)}",
+                error,
+            ) from error
+        raise LoadError(
+            f"The application {name!r} needs the module {error.name!r}, which is not installed.",
+            f"Install it into this environment: {sys.executable} -m pip install ... ",
+            error,
+        ) from error
+    except SyntaxError as error:
+        raise LoadError(
+            f"There is a syntax error in {error.filename}, line {error.lineno}.",
+            "Mend it; the next request tries again.",
+            error,
+        ) from error
+    except Exception as error:
+        raise LoadError(
+            f"The application {name!r} raised {type(error).__name__} when it was imported.",
+            "The traceback below ends where it happened. Mend it; the next request tries again.",
+            error,
+        ) from error
+
+
+def import_app(target: str) -> Any:
+    """The application that ``module:callable`` names; ``module:factory()`` is called."""
+    module_name, _, attribute = target.partition(":")
+    attribute = attribute or "application"
+    factory = attribute.endswith("()")
+    found: Any = _import_module(module_name)
+    for part in attribute.removesuffix("()").split("."):
+        if not hasattr(found, part):
+            names = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")]
+            raise LoadError(
+                f"{module_name!r} has no {attribute!r}.",
+                f"It has these callables: {', '.join(names[:20]) or 'none'}. "
+                "Write MODULE:CALLABLE in the setting app.",
+            )
+        found = getattr(found, part)
+    if factory:
+        try:
+            found = found()
+        except Exception as error:
+            raise LoadError(
+                f"{target} raised {type(error).__name__}.",
+                "The traceback below ends where it happened.",
+                error,
+            ) from error
+    if not callable(found):
+        raise LoadError(
+            f"{target} is not callable: it is a {type(found).__name__}.",
+            "Name the WSGI application itself, or a factory as MODULE:FACTORY().",
+        )
+    return found
+
+
+def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
+    """Complete what the server gives with what pyisapie.toml says: (app, root)."""
+    path = config or (os.path.join(root, settings.FILE_NAME) if root else "")
+    if config or (path and os.path.isfile(path)):
+        try:
+            values = settings.read_file(path)
+        except settings.SettingError as error:
+            raise LoadError(str(error), "Mend the settings file.", None) from error
+        app = app or values.get("app", "")
+        root = root or values.get("root", os.path.dirname(os.path.abspath(path)))
+    if not app:
+        raise LoadError(
+            "No application is configured.",
+            "Set PYISAPIE_APP (in Apache: SetEnv PYISAPIE_APP module:callable), or app in "
+            "pyisapie.toml.",
+        )
+    return app, root
+
+
+def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
+    app, root = _settings_of(app, root, config)
+    if root:
+        if not os.path.isdir(root):
+            raise LoadError(
+                f"The folder {root} does not exist, or this account may not read it.",
+                "Check the setting root.",
+            )
+        root = os.path.abspath(root)
+        if root not in sys.path:
+            sys.path.insert(0, root)
+    importlib.invalidate_caches()
+    return [(path, import_app(target)) for path, target in parse_mounts(app)]
+
+
+def _own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that lies in the application."""
+    ours = {__file__, importlib.__file__}
+    while trace and (
+        trace.tb_frame.f_code.co_filename in ours
+        or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
+    ):
+        trace = trace.tb_next
+    return trace
+
+
+def _trace(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    shown = _own_frames_skipped(error.__traceback__)
+    return "".join(traceback.format_exception(type(error), error, shown))
+
+
+def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
+    """Load a site: (True, mounts), or (False, summary, detail, advice) after logging it."""
+    try:
+        mounts = _load(app, root, config)
+    except LoadError as error:
+        failure = (error.summary, _trace(error.cause), error.advice)
+    except BaseException as error:  # SystemExit at import must not end the server
+        name = type(error).__name__
+        failure = (f"The application raised {name} when it was loaded.", _trace(error), "")
+    else:
+        gc.collect()
+        gc.freeze()
+        if reload:
+            from pyisapie import _reload
+
+            _reload.watch()
+        return (True, mounts)
+    if reload:
+        from pyisapie import _reload
+
+        _reload.watch()
+    _engine.log(ERROR, "\n".join(filter(None, failure)))
+    return (False, *failure)
+
+
+def describe(error: BaseException, where: str) -> str:
+    """The text of an exception for the log."""
+    return f"{where}:\n" + "".join(traceback.format_exception(error))
+
+
+def _os_handle(descriptor: int) -> int:
+    if os.name == "nt":
+        import msvcrt
+
+        return msvcrt.get_osfhandle(descriptor)
+    return descriptor
+
+
+def file_range(filelike: Any) -> tuple[int, int, int] | None:
+    """(handle, offset, length) of what is left of a plain file, or None for anything else."""
+    inner = getattr(filelike, "file", filelike)  # what tempfile.NamedTemporaryFile wraps
+    raw = inner.raw if type(inner) in (io.BufferedReader, io.BufferedRandom) else inner
+    if type(raw) is not io.FileIO:
+        return None
+    try:
+        inner.flush() if inner.writable() else None
+        size = os.fstat(raw.fileno())
+        offset = inner.tell()
+    except (OSError, ValueError):
+        return None
+    if not os.path.stat.S_ISREG(size.st_mode):
+        return None
+    return _os_handle(raw.fileno()), offset, max(0, size.st_size - offset)
+
+
+def stop(own: int) -> None:
+    """Run what an ordinary program runs at its end."""
+    if own:
+        atexit._run_exitfuncs()
+    logging.shutdown()
+
+

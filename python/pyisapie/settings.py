@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: one table, made in C (src/base/settings.h), read from file, environment and flags.
+
+Precedence, from low to high: defaults, ``pyisapie.toml``, environment (``PYISAPIE_*``), flags.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyisapie import _engine
+
+FILE_NAME = "pyisapie.toml"
+PREFIX = "PYISAPIE_"
+
+
+class SettingError(ValueError):
+    """A setting that is unknown or has a wrong value; the text names where it stands."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    name: as on the command line ("log-level"); type: "text", "number", "size", "time", "switch" or
+    "choice"; default: its text; scope: "host" (our own server) or "door" (any server).
+    """
+
+    name: str
+    type: str
+    default: str
+    minimum: int
+    maximum: int
+    scope: str
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The name of its environment variable."""
+        return PREFIX + self.name.upper().replace("-", "_")
+
+    @property
+    def choices(self) -> list[str]:
+        """The words of a choice; the first is the default."""
+        return self.default.split("|") if self.type == "choice" else []
+
+
+TABLE: dict[str, Setting] = {row[0]: Setting(*row) for row in _engine.settings()}
+
+
+def _unknown(name: str, where: str) -> SettingError:
+    close = difflib.get_close_matches(name, TABLE, n=1)
+    hint = f" Did you mean {close[0]}?" if close else " See `pyisapie settings` for all."
+    return SettingError(f"{where}: there is no setting {name!r}.{hint}")
+
+
+def check(name: str, text: str, where: str) -> str:
+    """The text itself, if the setting takes it; else SettingError naming where."""
+    try:
+        _engine.check_setting(name, text)
+    except ValueError as error:
+        raise SettingError(f"{where}: {name} is {text!r}, but it {error}.") from None
+    return text
+
+
+def _line_of(source: str, key: str) -> int:
+    pattern = re.compile(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*[=\].]")
+    for number, line in enumerate(source.splitlines(), 1):
+        if pattern.match(line) or line.strip() == f"[{key}]":
+            return number
+    return 1
+
+
+def _as_text(value: Any, where: str) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    raise SettingError(f"{where}: a text, a number, true, false or a list of texts is wanted.")
+
+
+def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The settings in a file, checked: name to text. Relative folders are taken from its place."""
+    try:
+        source = Path(path).read_text("utf-8")
+        content = tomllib.loads(source)
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: not valid TOML: {error}.") from None
+    mounts = content.pop("mounts", None)
+    values: dict[str, str] = {}
+    for key, value in content.items():
+        where = f"{path}, line {_line_of(source, key)}"
+        name = key.replace("_", "-")
+        if name not in TABLE:
+            raise _unknown(key, where)
+        values[name] = check(name, _as_text(value, where), where)
+    if mounts is not None:
+        where = f"{path}, line {_line_of(source, 'mounts')}"
+        if not isinstance(mounts, dict):
+            raise SettingError(f'{where}: [mounts] is a table such as "/shop" = "shop:app".')
+        values["app"] = ",".join(f"{k}={_as_text(v, where)}" for k, v in mounts.items())
+    if "root" in values:
+        values["root"] = str(Path(path).parent.joinpath(values["root"]).resolve())
+    return values
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings in PYISAPIE_* variables, checked."""
+    values: dict[str, str] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("_", "-")
+        if name not in TABLE:
+            raise _unknown(name, f"environment variable {variable}")
+        values[name] = check(name, text, f"environment variable {variable}")
+    return values

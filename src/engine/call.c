@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/call.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "engine/interp.h"
+
+static PIE_THREAD_LOCAL struct pie_call *current;
+
+struct pie_call *pie_call_current(void) { return current; }
+
+void pie_call_set_current(struct pie_call *call) { current = call; }
+
+Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity) {
+  PyThreadState *state = pie_interp_release();
+  int64_t got = call->engine->ops->read(call->request, buffer, capacity);
+  pie_interp_retake(state);
+  if (got >= 0)
+    return (Py_ssize_t)got;
+  PyErr_SetString(PyExc_OSError, got == -PIE_ETIMEOUT
+                                     ? "the client stopped sending the request body"
+                                     : "the client ended the request before its whole body came");
+  return -1;
+}
+
+static int sent(struct pie_call *call, int err) {
+  if (!err)
+    return 0;
+  call->gone = true;
+  PyErr_SetString(PyExc_ConnectionError, pie_error_text(err));
+  return -1;
+}
+
+int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags) {
+  PyThreadState *state = pie_interp_release();
+  int err = call->engine->ops->write(call->request, parts, count, flags);
+  pie_interp_retake(state);
+  return sent(call, err);
+}
+
+int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
+  PyThreadState *state = pie_interp_release();
+  int err = call->engine->ops->send_file(call->request, file, offset, length, PIE_WRITE_FINAL);
+  pie_interp_retake(state);
+  return sent(call, err);
+}
+
+void pie_call_finish(struct pie_call *call, bool whole) {
+  PyThreadState *state = pie_interp_release();
+  call->engine->ops->finish(call->request, whole);
+  pie_interp_retake(state);
+}
+
+void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
+  PyThreadState *state = pie_interp_release();
+  call->engine->ops->fail(call->request, failure);
+  pie_interp_retake(state);
+}
+
+void pie_call_log_exception(struct pie_call *call, const char *where) {
+  struct pie_engine *engine = call->engine;
+  PyObject *exception = pie_py_take_exception();
+  PyObject *text = exception ? PyObject_CallMethod(engine->support, "describe", "Os", exception,
+                                                   where)
+                             : NULL;
+  Py_ssize_t n = 0;
+  const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+  if (bytes) {
+    struct pie_str message = {bytes, (size_t)n};
+    engine->ops->log(engine->door, PIE_LOG_ERROR, call->info->id, message);
+  } else {
+    PyErr_Clear();
+    pie_engine_log(engine, PIE_LOG_ERROR, call->info->id, where);
+  }
+  Py_XDECREF(text);
+  Py_XDECREF(exception);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request as the protocols use it: the door's table with the GIL given up around what blocks,
+ * and its error codes turned into Python exceptions.
+ */
+#ifndef PIE_ENGINE_CALL_H
+#define PIE_ENGINE_CALL_H
+
+#include "engine/engine.h"
+
+/* The call this thread serves, or NULL. */
+struct pie_call *pie_call_current(void);
+void pie_call_set_current(struct pie_call *call);
+
+/* Body bytes: number, 0 at the end, -1 with OSError set. */
+Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity);
+
+/* Sends: 0, or -1 with OSError set; call->gone then tells that it is the client who has gone. */
+int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags);
+int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length);
+
+/* Ends the request in one of two ways. */
+void pie_call_finish(struct pie_call *call, bool whole);
+void pie_call_fail(struct pie_call *call, const struct pie_failure *failure);
+
+/* Takes the exception that is set and writes it, with its traceback, to the log. */
+void pie_call_log_exception(struct pie_call *call, const char *where);
+
+#endif

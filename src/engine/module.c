@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The module pyisapie._engine, the engine's C entry point, and its one process-wide pointer.
+ */
+#include "base/settings.h"
+#include "base/str.h"
+#include "engine/call.h"
+#include "engine/interp.h"
+#include "engine/pool.h"
+#include "engine/site.h"
+#include "engine/state.h"
+
+#include <stdlib.h>
+
+static struct pie_engine *the_engine;
+
+struct pie_engine *pie_engine_get(void) { return the_engine; }
+
+void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
+                    const char *text) {
+  engine->ops->log(engine->door, level, id, pie_str_from(text));
+}
+
+/* ---- the table for the door ---- */
+
+static int handle(struct pie_engine *engine, struct pie_request *request,
+                  const struct pie_request_info *info, bool may_pend) {
+  if (may_pend)
+    return pie_pool_put(engine, request, info);
+  struct pie_call call = {.engine = engine, .request = request, .info = info};
+  if (pie_pool_enter_direct(engine))
+    return -PIE_EBUSY;
+  pie_serve(&call);
+  pie_pool_leave_direct(engine);
+  return PIE_HANDLE_DONE;
+}
+
+static const struct pie_engine_ops ops = {
+    .abi = PIE_ENGINE_ABI,
+    .start = pie_runtime_start,
+    .run = pie_runtime_run,
+    .handle = handle,
+    .warm = pie_site_warm,
+    .stop = pie_runtime_stop,
+};
+
+#ifdef PIE_BUILD_DLL
+#define PIE_EXPORT __declspec(dllexport)
+#else
+#define PIE_EXPORT __attribute__((visibility("default")))
+#endif
+
+PIE_EXPORT struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
+                                              const struct pie_door_ops *door_ops,
+                                              const struct pie_engine_ops **out) {
+  if (abi != PIE_ENGINE_ABI || door_ops->abi != PIE_ENGINE_ABI)
+    return NULL;
+  if (!the_engine) {
+    the_engine = calloc(1, sizeof *the_engine);
+    if (!the_engine)
+      return NULL;
+    pie_mutex_init(&the_engine->lock);
+    pie_cond_init(&the_engine->changed);
+    pie_buf_init(&the_engine->failure_text, 2048);
+    pie_buf_init(&the_engine->failure_detail, 64 * 1024);
+    pie_pool_init(&the_engine->pool);
+  }
+  the_engine->door = door;
+  the_engine->ops = door_ops;
+  *out = &ops;
+  return the_engine;
+}
+
+/* ---- the module ---- */
+
+PyDoc_STRVAR(log_doc, "log(level, text)\n--\n\n"
+                      "Write text to the server's error log, with the id of the request that this "
+                      "thread serves.\n\nlevel: 0 error, 1 warning, 2 info, 3 debug.");
+
+static PyObject *module_log(PyObject *module, PyObject *args) {
+  (void)module;
+  int level;
+  const char *text;
+  Py_ssize_t n;
+  if (!PyArg_ParseTuple(args, "is#:log", &level, &text, &n))
+    return NULL;
+  if (level < PIE_LOG_ERROR || level > PIE_LOG_DEBUG) {
+    PyErr_Format(PyExc_ValueError, "level must be from 0 to 3, not %d", level);
+    return NULL;
+  }
+  struct pie_engine *engine = the_engine;
+  if (!engine)
+    Py_RETURN_NONE;
+  struct pie_call *call = pie_call_current();
+  struct pie_str id = call ? call->info->id : PIE_STR("");
+  PyThreadState *state = pie_interp_release();
+  engine->ops->log(engine->door, level, id, (struct pie_str){text, (size_t)n});
+  pie_interp_retake(state);
+  Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(settings_doc, "settings()\n--\n\nThe table of settings: a list of tuples (name, type, "
+                           "default, minimum, maximum, scope, help).");
+
+static PyObject *module_settings(PyObject *module, PyObject *unused) {
+  static const char *const types[] = {"text", "number", "size", "time", "switch", "choice"};
+  (void)module, (void)unused;
+  PyObject *rows = PyList_New(PIE_SETTING_COUNT);
+  for (int id = 0; id < PIE_SETTING_COUNT && rows; id++) {
+    const struct pie_setting *row = &pie_setting_table[id];
+    PyObject *item = Py_BuildValue("sssLLss", row->name, types[row->type], row->fallback,
+                                   (long long)row->min, (long long)row->max,
+                                   row->scope == PIE_SCOPE_HOST ? "host" : "door", row->help);
+    if (item)
+      PyList_SET_ITEM(rows, id, item);
+    else
+      Py_CLEAR(rows);
+  }
+  return rows;
+}
+
+PyDoc_STRVAR(check_doc, "check_setting(name, text)\n--\n\nThe value of a setting as a number (bytes, "
+                        "milliseconds, 0 or 1, place in the list; 0 for a text). ValueError says "
+                        "what the right form is.");
+
+static PyObject *module_check_setting(PyObject *module, PyObject *args) {
+  const char *name, *text;
+  Py_ssize_t name_size, text_size;
+  char why[256];
+  (void)module;
+  if (!PyArg_ParseTuple(args, "s#s#:check_setting", &name, &name_size, &text, &text_size))
+    return NULL;
+  int id = pie_setting_find((struct pie_str){name, (size_t)name_size});
+  if (id < 0)
+    return PyErr_Format(PyExc_KeyError, "%s", name);
+  struct pie_settings settings;
+  pie_settings_init(&settings);
+  int err = pie_settings_set(&settings, (enum pie_setting_id)id,
+                             (struct pie_str){text, (size_t)text_size}, why, sizeof why);
+  int64_t number = settings.number[id];
+  pie_settings_free(&settings);
+  return err ? PyErr_Format(PyExc_ValueError, "%s", why) : PyLong_FromLongLong(number);
+}
+
+static PyMethodDef methods[] = {
+    {"settings", module_settings, METH_NOARGS, settings_doc},
+    {"check_setting", module_check_setting, METH_VARARGS, check_doc},
+    {"log", module_log, METH_VARARGS, log_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+struct pie_state *pie_state_of(PyObject *module) { return PyModule_GetState(module); }
+
+static int setup_strings(struct pie_state *state) {
+#define PIE_STRING_MAKE(field, text)                                                               \
+  if (!(state->s_##field = PyUnicode_InternFromString(text)))                                      \
+    return -1;
+  PIE_STRINGS(PIE_STRING_MAKE)
+#undef PIE_STRING_MAKE
+  return 0;
+}
+
+static int module_exec(PyObject *module) {
+  struct pie_state *state = pie_state_of(module);
+  if (setup_strings(state) || pie_wsgi_environ_setup(state) ||
+      pie_wsgi_input_setup(module, state) || pie_wsgi_start_setup(module, state) ||
+      pie_wsgi_file_setup(module, state))
+    return -1;
+  return 0;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
+  struct pie_state *state = pie_state_of(module);
+  Py_VISIT(state->input_type);
+  Py_VISIT(state->start_type);
+  Py_VISIT(state->wrapper_type);
+  Py_VISIT(state->template);
+  return 0;
+}
+
+static int module_clear(PyObject *module) {
+  struct pie_state *state = pie_state_of(module);
+#define PIE_STRING_CLEAR(field, text) Py_CLEAR(state->s_##field);
+  PIE_STRINGS(PIE_STRING_CLEAR)
+#undef PIE_STRING_CLEAR
+  for (size_t i = 0; i < PIE_HEADER_SLOTS; i++)
+    Py_CLEAR(state->header_keys[i].key);
+  Py_CLEAR(state->input_type);
+  Py_CLEAR(state->start_type);
+  Py_CLEAR(state->wrapper_type);
+  Py_CLEAR(state->template);
+  return 0;
+}
+
+static void module_free(void *module) { module_clear(module); }
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)(uintptr_t)module_exec},
+    PIE_PY_MODULE_SLOTS PIE_PY_GIL_SLOT{0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "pyisapie._engine",
+    .m_doc = "The engine of PyISAPIe: runs applications for the ISAPI extension.",
+    .m_size = sizeof(struct pie_state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }

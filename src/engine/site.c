@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/site.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "engine/interp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SITES_MAX = 256, RETRY_MS = 1000 };
+
+static char *copy(struct pie_str text) {
+  char *out = malloc(text.n + 1);
+  if (!out)
+    return NULL;
+  if (text.n)
+    memcpy(out, text.p, text.n);
+  out[text.n] = '\0';
+  return out;
+}
+
+static bool is(const char *have, struct pie_str want) {
+  return pie_str_equal(pie_str_from(have), want);
+}
+
+static struct pie_site *site_new(const struct pie_request_info *info) {
+  struct pie_site *site = calloc(1, sizeof *site);
+  if (!site)
+    return NULL;
+  site->app = copy(info->app);
+  site->root = copy(info->root);
+  site->config = copy(info->config);
+  if (site->app && site->root && site->config)
+    return site;
+  free(site->app);
+  free(site->root);
+  free(site->config);
+  free(site);
+  return NULL;
+}
+
+/* With the engine's lock held. */
+static struct pie_site *find(struct pie_engine *engine, const struct pie_request_info *info) {
+  int count = 0;
+  for (struct pie_site *site = engine->sites; site; site = site->next, count++) {
+    if (is(site->app, info->app) && is(site->root, info->root) && is(site->config, info->config))
+      return site;
+  }
+  struct pie_site *site = count < SITES_MAX ? site_new(info) : NULL;
+  if (site) {
+    site->next = engine->sites;
+    engine->sites = site;
+  }
+  return site;
+}
+
+/* With the engine's lock held. */
+static void want(struct pie_engine *engine, struct pie_site *site) {
+  struct pie_site **end = &engine->wanted;
+  while (*end)
+    end = &(*end)->next_wanted;
+  site->next_wanted = NULL;
+  *end = site;
+  site->state = PIE_SITE_LOADING;
+  pie_cond_broadcast(&engine->changed);
+}
+
+static const struct pie_failure too_many = {
+    .status = 500,
+    .summary = "Too many different sites are configured for one process.",
+    .advice = "Give them processes of their own.",
+};
+
+static const struct pie_failure too_slow = {
+    .status = 503,
+    .summary = "The application is still loading.",
+    .advice = "Wait. If it never ends, see what its import waits for. The time limit is the "
+              "setting start-timeout.",
+};
+
+static const char *copy_text(const char *text) {
+  return text ? copy(pie_str_from(text)) : NULL;
+}
+
+static struct pie_failure failure_copy(const struct pie_failure *from) {
+  return (struct pie_failure){
+      .status = from->status,
+      .summary = copy_text(from->summary ? from->summary : "Out of memory."),
+      .detail = copy_text(from->detail),
+      .advice = copy_text(from->advice),
+  };
+}
+
+void pie_failure_free(struct pie_failure *failure) {
+  free((void *)(uintptr_t)failure->summary);
+  free((void *)(uintptr_t)failure->detail);
+  free((void *)(uintptr_t)failure->advice);
+  *failure = (struct pie_failure){0};
+}
+
+/* With the engine's lock held; waits without it. */
+static bool ensure(struct pie_engine *engine, struct pie_site *site) {
+  if (site->state == PIE_SITE_LOADED)
+    return true;
+  if (site->state == PIE_SITE_NEW ||
+      (site->state == PIE_SITE_FAILED && pie_clock_ms() >= site->retry_at))
+    want(engine, site);
+  int64_t deadline = pie_clock_ms() + engine->config.start_timeout_ms;
+  while (site->state == PIE_SITE_LOADING && !engine->stopping) {
+    if (!pie_cond_wait_until(&engine->changed, &engine->lock, deadline) &&
+        pie_clock_ms() >= deadline)
+      break;
+  }
+  return site->state == PIE_SITE_LOADED;
+}
+
+static struct pie_site *get_outside(struct pie_engine *engine, const struct pie_request_info *info,
+                                    struct pie_failure *failure) {
+  pie_mutex_lock(&engine->lock);
+  struct pie_site *site = find(engine, info);
+  bool loaded = site && ensure(engine, site);
+  if (!loaded)
+    *failure = failure_copy(!site                            ? &too_many
+                            : site->state == PIE_SITE_FAILED ? &site->failure
+                                                             : &too_slow);
+  pie_mutex_unlock(&engine->lock);
+  return loaded ? site : NULL;
+}
+
+struct pie_site *pie_site_get(struct pie_engine *engine, const struct pie_request_info *info,
+                              struct pie_failure *failure) {
+  pie_mutex_lock(&engine->lock);
+  struct pie_site *site = find(engine, info);
+  bool loaded = site && site->state == PIE_SITE_LOADED;
+  pie_mutex_unlock(&engine->lock);
+  if (loaded)
+    return site;
+  PyThreadState *state = pie_interp_release();
+  site = get_outside(engine, info, failure);
+  pie_interp_retake(state);
+  return site;
+}
+
+void pie_site_warm(struct pie_engine *engine, const struct pie_request_info *info) {
+  struct pie_failure failure = {0};
+  get_outside(engine, info, &failure);
+  pie_failure_free(&failure);
+}
+
+const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path) {
+  for (size_t i = 0; i < site->mount_count; i++) {
+    const struct pie_mount *mount = &site->mounts[i];
+    struct pie_str prefix = {mount->path, mount->length};
+    if (pie_str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/'))
+      return mount;
+  }
+  return NULL;
+}
+
+/* ---- loading ---- */
+
+static char *text_at(PyObject *tuple, Py_ssize_t index) {
+  Py_ssize_t n;
+  const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(tuple, index), &n);
+  return text ? copy((struct pie_str){text, (size_t)n}) : NULL;
+}
+
+static int read_mounts(PyObject *list, struct pie_mount **out, size_t *out_count) {
+  Py_ssize_t count = PyList_GET_SIZE(list);
+  struct pie_mount *mounts = calloc((size_t)count + 1, sizeof *mounts);
+  if (!mounts)
+    return -PIE_ENOMEM;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    PyObject *pair = PyList_GET_ITEM(list, i);
+    mounts[i].path = text_at(pair, 0);
+    if (!mounts[i].path)
+      return -PIE_ENOMEM; /* out of memory at the start: what is lost here does not matter */
+    mounts[i].length = strlen(mounts[i].path);
+    mounts[i].app = Py_NewRef(PyTuple_GET_ITEM(pair, 1));
+  }
+  *out = mounts;
+  *out_count = (size_t)count;
+  return 0;
+}
+
+static struct pie_failure read_failure(PyObject *answer) {
+  struct pie_failure failure = {.status = 500};
+  if (answer) {
+    failure.summary = text_at(answer, 1);
+    failure.detail = text_at(answer, 2);
+    failure.advice = text_at(answer, 3);
+  }
+  PyErr_Clear();
+  if (!failure.summary)
+    failure.summary = copy(PIE_STR("The application could not be loaded."));
+  return failure;
+}
+
+/* pyisapie._support.load gives (True, [(mount, app), ...]) or (False, summary, detail, advice),
+ * and has logged the failure. What is read from the answer is read before the lock is taken:
+ * nobody may wait for the GIL with the lock held. */
+void pie_site_load(struct pie_engine *engine, struct pie_site *site) {
+  struct pie_mount *mounts = NULL;
+  size_t count = 0;
+  struct pie_failure failure = {0};
+  PyObject *answer = PyObject_CallMethod(engine->support, "load", "sssi", site->app, site->root,
+                                         site->config, (int)engine->config.reload);
+  bool shaped = answer && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) >= 2;
+  bool good = shaped && PyTuple_GET_ITEM(answer, 0) == Py_True &&
+              read_mounts(PyTuple_GET_ITEM(answer, 1), &mounts, &count) == 0;
+  if (!answer)
+    PyErr_Print();
+  if (!good)
+    failure = read_failure(shaped && PyTuple_GET_SIZE(answer) == 4 ? answer : NULL);
+  Py_XDECREF(answer);
+  pie_mutex_lock(&engine->lock);
+  pie_failure_free(&site->failure);
+  site->failure = failure;
+  site->mounts = mounts;
+  site->mount_count = count;
+  site->retry_at = pie_clock_ms() + RETRY_MS;
+  site->state = good ? PIE_SITE_LOADED : PIE_SITE_FAILED;
+  pie_cond_broadcast(&engine->changed);
+  pie_mutex_unlock(&engine->lock);
+}

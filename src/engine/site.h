@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A site: what one value of app, root and config loads. Virtual hosts may have sites of their own
+ * in one process. Sites are loaded one after the other on the engine's own thread, and stay.
+ */
+#ifndef PIE_ENGINE_SITE_H
+#define PIE_ENGINE_SITE_H
+
+#include "engine/engine.h"
+
+enum pie_site_state { PIE_SITE_NEW, PIE_SITE_LOADING, PIE_SITE_LOADED, PIE_SITE_FAILED };
+
+struct pie_mount {
+  char *path; /* "" or "/shop" */
+  size_t length;
+  PyObject *app;
+};
+
+struct pie_site {
+  struct pie_site *next, *next_wanted;
+  char *app, *root, *config;
+  enum pie_site_state state;
+  int64_t retry_at;
+  struct pie_mount *mounts; /* the longest first */
+  size_t mount_count;
+  struct pie_failure failure; /* with texts of its own */
+};
+
+/* The site for a request, loaded: waits for that, outside the interpreter. On failure NULL, with
+ * failure set, for pie_failure_free. */
+struct pie_site *pie_site_get(struct pie_engine *engine, const struct pie_request_info *info,
+                              struct pie_failure *failure);
+
+void pie_failure_free(struct pie_failure *failure);
+
+/* The mount that takes this path, or NULL. */
+const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path);
+
+void pie_site_warm(struct pie_engine *engine, const struct pie_request_info *info);
+
+/* Loads the sites that are wanted; inside the interpreter. */
+void pie_site_load(struct pie_engine *engine, struct pie_site *site);
+
+#endif

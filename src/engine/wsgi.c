@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The application's call and the way of its result to the client.
+ *
+ * Outcomes of the parts: 0 the body is complete, -1 an exception is set.
+ */
+#include "engine/wsgi.h"
+
+#include "base/str.h"
+#include "engine/call.h"
+
+enum { PARTS_ON_STACK = 16 };
+
+static const struct pie_failure app_failed = {
+    .status = 500,
+    .summary = "The application failed while it handled the request.",
+    .advice = "Its traceback is in the error log, under the reference below.",
+};
+
+static int need_response(struct pie_call *call) {
+  if (call->responded)
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "the application did not call start_response before it gave the body");
+  return -1;
+}
+
+static int check_item(PyObject *item) {
+  if (PyBytes_Check(item))
+    return 0;
+  PyErr_Format(PyExc_TypeError, "the body must be made of bytes, not %.100s",
+               Py_TYPE(item)->tp_name);
+  return -1;
+}
+
+/* A list or tuple: all of it at once, with a Content-Length. */
+static int send_sequence(struct pie_call *call, PyObject *result) {
+  Py_ssize_t count = PySequence_Fast_GET_SIZE(result);
+  struct pie_str on_stack[PARTS_ON_STACK], *parts = on_stack;
+  if (need_response(call))
+    return -1;
+  if (count > PARTS_ON_STACK)
+    parts = PyMem_Malloc((size_t)count * sizeof *parts);
+  PyObject *held = PySequence_Tuple(result); /* another thread may change a list meanwhile */
+  if (!parts || !held) {
+    if (parts != on_stack)
+      PyMem_Free(parts);
+    Py_XDECREF(held);
+    return held ? (PyErr_NoMemory(), -1) : -1;
+  }
+  int err = 0;
+  count = PyTuple_GET_SIZE(held) < count ? PyTuple_GET_SIZE(held) : count;
+  for (Py_ssize_t i = 0; i < count && !err; i++) {
+    PyObject *item = PyTuple_GET_ITEM(held, i);
+    err = check_item(item);
+    if (!err)
+      parts[i] = (struct pie_str){PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
+  }
+  if (!err)
+    err = pie_call_write(call, parts, (size_t)count, PIE_WRITE_FINAL);
+  if (parts != on_stack)
+    PyMem_Free(parts);
+  Py_DECREF(held);
+  return err;
+}
+
+static int send_item(struct pie_call *call, PyObject *item) {
+  if (check_item(item) || need_response(call))
+    return -1;
+  struct pie_str part = {PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
+  return part.n ? pie_call_write(call, &part, 1, 0) : 0;
+}
+
+/* Anything else: each item is delivered before the next one is asked for. */
+static int send_iterable(struct pie_call *call, PyObject *result) {
+  PyObject *iterator = PyObject_GetIter(result), *item;
+  if (!iterator)
+    return -1;
+  int err = 0;
+  while (!err && (item = PyIter_Next(iterator))) {
+    err = send_item(call, item);
+    Py_DECREF(item);
+  }
+  Py_DECREF(iterator);
+  return err || PyErr_Occurred() ? -1 : need_response(call);
+}
+
+static int send_result(struct pie_call *call, PyObject *result) {
+  intptr_t file;
+  uint64_t offset, length;
+  if (PyList_CheckExact(result) || PyTuple_CheckExact(result))
+    return send_sequence(call, result);
+  int is_file = pie_wsgi_file_range(call, result, &file, &offset, &length);
+  if (is_file <= 0)
+    return is_file < 0 ? -1 : send_iterable(call, result);
+  return need_response(call) ? -1 : pie_call_send_file(call, file, offset, length);
+}
+
+/* close() is called exactly once, whatever happened before; an exception that is set stays set. */
+static void close_result(struct pie_call *call, PyObject *result) {
+  PyObject *pending = pie_py_take_exception();
+  PyObject *close = NULL;
+  close = PyObject_GetAttr(result, call->state->s_close);
+  if (!close)
+    PyErr_Clear();
+  PyObject *done = close ? PyObject_CallNoArgs(close) : NULL;
+  if (close && !done)
+    pie_call_log_exception(call, "The close() of the response body failed");
+  Py_XDECREF(done);
+  Py_XDECREF(close);
+  if (pending)
+    PyErr_SetObject((PyObject *)Py_TYPE(pending), pending);
+  Py_XDECREF(pending);
+}
+
+static int run(struct pie_call *call, PyObject *app, PyObject *environ) {
+  PyObject *const args[] = {environ, call->start};
+  PyObject *result = PyObject_Vectorcall(app, args, 2, NULL);
+  if (!result)
+    return -1;
+  int err = send_result(call, result);
+  if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result))
+    close_result(call, result);
+  Py_DECREF(result);
+  return err;
+}
+
+/* What is left to tell the client, and the log, after a failure. */
+static void end_failed(struct pie_call *call) {
+  if (call->gone) {
+    PyErr_Clear();
+    pie_engine_log(call->engine, PIE_LOG_DEBUG, call->info->id,
+                   "the client went away before it had the whole response");
+    pie_call_finish(call, false);
+    return;
+  }
+  pie_call_log_exception(call, "The application failed");
+  if (call->engine->ops->head_sent(call->request))
+    pie_call_finish(call, false);
+  else
+    pie_call_fail(call, &app_failed);
+}
+
+void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script) {
+  PyObject *input = pie_wsgi_input_new(call);
+  PyObject *environ = input ? pie_wsgi_environ(call, script, input) : NULL;
+  call->start = environ ? pie_wsgi_start_new(call) : NULL;
+  int err = call->start ? run(call, app, environ) : -1;
+  /* The application may have kept them: from here on they refuse. */
+  if (input)
+    pie_wsgi_input_close(input);
+  if (call->start)
+    pie_wsgi_start_close(call->start);
+  if (err)
+    end_failed(call);
+  else
+    pie_call_finish(call, true);
+  Py_CLEAR(call->start);
+  Py_XDECREF(environ);
+  Py_XDECREF(input);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The environ: a copy of a template and what this request adds. Strings are bytes read as
+ * latin-1, as PEP 3333 has it.
+ */
+#include "base/str.h"
+#include "engine/wsgi.h"
+
+#include <string.h>
+
+enum { KEY_MAX = 256 };
+
+/* Fields that requests commonly have: their keys are made once. */
+static const char *const common_headers[] = {
+    "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers",
+    "access-control-request-method", "authorization", "cache-control", "connection", "cookie", "date",
+    "depth", "destination", "dnt", "expect", "forwarded", "from", "host", "if", "if-match",
+    "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "lock-token",
+    "max-forwards", "origin", "overwrite", "pragma", "priority", "range", "referer", "sec-ch-ua",
+    "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site",
+    "sec-fetch-user", "sec-gpc", "te", "timeout", "traceparent", "tracestate", "transfer-encoding",
+    "upgrade", "upgrade-insecure-requests", "user-agent", "via", "x-csrftoken", "x-forwarded-for",
+    "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip", "x-request-id",
+    "x-requested-with",
+};
+
+static uint32_t hash_name(const char *name, size_t n) {
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  for (size_t i = 0; i < n; i++)
+    hash = (hash ^ (unsigned char)pie_ascii_lower(name[i])) * 16777619u;
+  return hash;
+}
+
+static PyObject *make_key(const char *name, size_t n) {
+  char key[KEY_MAX + 5] = "HTTP_";
+  if (n > KEY_MAX) {
+    PyErr_SetString(PyExc_ValueError, "a header's name is too long");
+    return NULL;
+  }
+  for (size_t i = 0; i < n; i++) {
+    char c = name[i];
+    key[5 + i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+  }
+  return PyUnicode_DecodeLatin1(key, (Py_ssize_t)(n + 5), NULL);
+}
+
+int pie_wsgi_environ_setup(struct pie_state *state) {
+  for (size_t i = 0; i < sizeof common_headers / sizeof common_headers[0]; i++) {
+    const char *name = common_headers[i];
+    size_t n = strlen(name), slot = hash_name(name, n) % PIE_HEADER_SLOTS;
+    while (state->header_keys[slot].key)
+      slot = (slot + 1) % PIE_HEADER_SLOTS;
+    PyObject *key = make_key(name, n);
+    if (!key)
+      return -1;
+    PyUnicode_InternInPlace(&key);
+    state->header_keys[slot] = (struct pie_header_key){name, n, key};
+  }
+  return 0;
+}
+
+static PyObject *header_key(struct pie_state *state, struct pie_str name) {
+  size_t slot = hash_name(name.p, name.n) % PIE_HEADER_SLOTS;
+  for (; state->header_keys[slot].key; slot = (slot + 1) % PIE_HEADER_SLOTS) {
+    struct pie_header_key *known = &state->header_keys[slot];
+    if (pie_str_equal_nocase(name, (struct pie_str){known->name, known->length}))
+      return Py_NewRef(known->key);
+  }
+  return make_key(name.p, name.n);
+}
+
+static PyObject *latin1(struct pie_str text) {
+  return PyUnicode_DecodeLatin1(text.p, (Py_ssize_t)text.n, NULL);
+}
+
+/* Takes value. */
+static int put(PyObject *environ, PyObject *key, PyObject *value) {
+  if (!value)
+    return -1;
+  int err = PyDict_SetItem(environ, key, value);
+  Py_DECREF(value);
+  return err;
+}
+
+static int put_text(PyObject *environ, PyObject *key, struct pie_str text) {
+  return put(environ, key, latin1(text));
+}
+
+static int put_if(PyObject *environ, PyObject *key, struct pie_str text) {
+  return text.n ? put_text(environ, key, text) : 0;
+}
+
+/* A field that came more than once: RFC 9110, 5.3; cookies are joined as RFC 9113, 8.2.3. */
+static int put_header(struct pie_state *state, PyObject *environ, const struct pie_header *header) {
+  PyObject *key = header_key(state, header->name), *value = key ? latin1(header->value) : NULL;
+  PyObject *before = value ? PyDict_GetItemWithError(environ, key) : NULL;
+  int err = value && !PyErr_Occurred() ? 0 : -1;
+  if (before) {
+    bool cookie = pie_str_equal_nocase(header->name, PIE_STR("Cookie"));
+    Py_SETREF(value, PyUnicode_FromFormat(cookie ? "%U; %U" : "%U,%U", before, value));
+    err = value ? 0 : -1;
+  }
+  err = err ? err : PyDict_SetItem(environ, key, value);
+  Py_XDECREF(key);
+  Py_XDECREF(value);
+  return err;
+}
+
+static bool has_own_key(struct pie_str name) {
+  return pie_str_equal_nocase(name, PIE_STR("Content-Type")) ||
+         pie_str_equal_nocase(name, PIE_STR("Content-Length"));
+}
+
+static int put_headers(struct pie_call *call, PyObject *environ) {
+  const struct pie_request_info *info = call->info;
+  int err = 0;
+  for (size_t i = 0; i < info->header_count && !err; i++) {
+    if (!has_own_key(info->headers[i].name))
+      err = put_header(call->state, environ, &info->headers[i]);
+  }
+  return err;
+}
+
+static PyObject *method_of(struct pie_state *state, struct pie_str method) {
+  if (pie_str_equal(method, PIE_STR("GET")))
+    return Py_NewRef(state->s_get);
+  if (pie_str_equal(method, PIE_STR("POST")))
+    return Py_NewRef(state->s_post);
+  return latin1(method);
+}
+
+static PyObject *protocol_of(struct pie_state *state, struct pie_str protocol) {
+  if (pie_str_equal(protocol, PIE_STR("HTTP/1.1")))
+    return Py_NewRef(state->s_http_1_1);
+  return latin1(protocol);
+}
+
+static int put_body(struct pie_call *call, PyObject *environ, PyObject *input) {
+  struct pie_state *s = call->state;
+  int64_t length = call->info->content_length;
+  int err = PyDict_SetItem(environ, s->s_wsgi_input, input);
+  err = err ? err : put_if(environ, s->s_content_type, call->info->content_type);
+  if (!err && length >= 0)
+    err = put(environ, s->s_content_length, PyUnicode_FromFormat("%lld", (long long)length));
+  return err;
+}
+
+/* SCRIPT_NAME is the host's mount and ours; it is never "/". */
+static int put_path(struct pie_call *call, PyObject *environ, size_t script) {
+  struct pie_state *s = call->state;
+  const struct pie_request_info *info = call->info;
+  struct pie_str mount = {info->path_info.p, script};
+  struct pie_str rest = {info->path_info.p + script, info->path_info.n - script};
+  PyObject *name = latin1(info->script_name);
+  if (name && script) {
+    PyObject *more = latin1(mount);
+    if (more)
+      PyUnicode_Append(&name, more);
+    else
+      Py_CLEAR(name);
+    Py_XDECREF(more);
+  }
+  int err = put(environ, s->s_script_name, name);
+  err = err ? err : put_text(environ, s->s_path_info, rest);
+  err = err ? err : put_text(environ, s->s_query_string, info->query);
+  return err ? err : put_text(environ, s->s_request_uri, info->target);
+}
+
+static int put_peers(struct pie_call *call, PyObject *environ) {
+  struct pie_state *s = call->state;
+  const struct pie_request_info *info = call->info;
+  bool secure = pie_str_equal(info->scheme, PIE_STR("https"));
+  int err = put_text(environ, s->s_server_name, info->server_name);
+  err = err ? err : put_text(environ, s->s_server_port, info->server_port);
+  err = err ? err : put(environ, s->s_server_protocol, protocol_of(s, info->protocol));
+  err = err ? err : put_if(environ, s->s_server_software, info->server_software);
+  err = err ? err : put_if(environ, s->s_remote_addr, info->remote_addr);
+  err = err ? err : put_if(environ, s->s_remote_port, info->remote_port);
+  err = err ? err : put_if(environ, s->s_remote_user, info->remote_user);
+  err = err ? err : put_if(environ, s->s_auth_type, info->auth_type);
+  if (!err && secure)
+    err = PyDict_SetItem(environ, s->s_https, s->s_on) ||
+          PyDict_SetItem(environ, s->s_wsgi_url_scheme, s->s_https_scheme);
+  return err;
+}
+
+PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input) {
+  struct pie_state *s = call->state;
+  PyObject *environ = PyDict_Copy(s->template);
+  if (!environ)
+    return NULL;
+  int err = put(environ, s->s_request_method, method_of(s, call->info->method));
+  err = err ? err : put_path(call, environ, script);
+  err = err ? err : put_peers(call, environ);
+  err = err ? err : put_headers(call, environ);
+  err = err ? err : put_body(call, environ, input);
+  err = err ? err : put_text(environ, s->s_request_id, call->info->id);
+  if (err)
+    Py_CLEAR(environ);
+  return environ;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wsgi.input: the request body as it comes, through one buffer of fixed size.
+ */
+#include "base/str.h"
+#include "engine/call.h"
+#include "engine/wsgi.h"
+
+#include <string.h>
+
+enum { BUFFER_SIZE = 64 * 1024 };
+
+typedef struct {
+  PyObject_HEAD
+  struct pie_call *call; /* NULL when the request is over */
+  char *buffer;          /* BUFFER_SIZE bytes, from the first use on */
+  size_t at, end;        /* what of it is unread */
+  bool ended;
+} PieWsgiInput;
+
+/* What a method has collected so far. */
+struct gather {
+  PyObject *bytes;
+  Py_ssize_t used;
+};
+
+static int usable(PieWsgiInput *self) {
+  if (self->call)
+    return 0;
+  PyErr_SetString(PyExc_ValueError, "wsgi.input was used after the end of its request");
+  return -1;
+}
+
+/* Fills the empty buffer: 1, 0 at the end of the body, -1 with an exception. */
+static int fill(PieWsgiInput *self) {
+  if (self->at < self->end)
+    return 1;
+  if (self->ended)
+    return 0;
+  if (!self->buffer && !(self->buffer = PyMem_Malloc(BUFFER_SIZE))) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  Py_ssize_t got = pie_call_read(self->call, self->buffer, BUFFER_SIZE);
+  self->at = 0;
+  self->end = got > 0 ? (size_t)got : 0;
+  self->ended = got == 0;
+  return got < 0 ? -1 : got > 0;
+}
+
+static int gather_add(struct gather *g, const char *from, size_t n) {
+  Py_ssize_t capacity = g->bytes ? PyBytes_GET_SIZE(g->bytes) : 0;
+  if (!g->bytes) {
+    g->bytes = PyBytes_FromStringAndSize(from, (Py_ssize_t)n);
+    g->used = (Py_ssize_t)n;
+    return g->bytes ? 0 : -1;
+  }
+  if ((Py_ssize_t)n > capacity - g->used) {
+    Py_ssize_t wanted = capacity * 2 > g->used + (Py_ssize_t)n ? capacity * 2
+                                                               : g->used + (Py_ssize_t)n;
+    if (_PyBytes_Resize(&g->bytes, wanted))
+      return -1;
+  }
+  memcpy(PyBytes_AS_STRING(g->bytes) + g->used, from, n);
+  g->used += (Py_ssize_t)n;
+  return 0;
+}
+
+static PyObject *gather_end(struct gather *g, int err) {
+  if (err) {
+    Py_XDECREF(g->bytes);
+    return NULL;
+  }
+  if (!g->bytes)
+    return PyBytes_FromStringAndSize(NULL, 0);
+  if (g->used != PyBytes_GET_SIZE(g->bytes))
+    _PyBytes_Resize(&g->bytes, g->used);
+  return g->bytes;
+}
+
+/* A size argument: absent, None or negative mean "no limit". */
+static int parse_size(PyObject *const *args, Py_ssize_t count, size_t *limit) {
+  if (count > 1) {
+    PyErr_SetString(PyExc_TypeError, "at most one argument, the size, is taken");
+    return -1;
+  }
+  *limit = SIZE_MAX;
+  if (!count || args[0] == Py_None)
+    return 0;
+  Py_ssize_t size = PyNumber_AsSsize_t(args[0], PyExc_OverflowError);
+  if (size == -1 && PyErr_Occurred())
+    return -1;
+  if (size >= 0)
+    *limit = (size_t)size;
+  return 0;
+}
+
+static PyObject *read_bytes(PieWsgiInput *self, size_t limit) {
+  struct gather g = {0};
+  int more = 1, err = 0;
+  while (limit && !err && (more = fill(self)) > 0) {
+    size_t n = self->end - self->at < limit ? self->end - self->at : limit;
+    err = gather_add(&g, self->buffer + self->at, n);
+    self->at += n;
+    limit -= n;
+  }
+  return gather_end(&g, err || more < 0);
+}
+
+static PyObject *read_line(PieWsgiInput *self, size_t limit) {
+  struct gather g = {0};
+  int more = 1, err = 0;
+  bool whole = false;
+  while (limit && !whole && !err && (more = fill(self)) > 0) {
+    const char *from = self->buffer + self->at;
+    size_t n = self->end - self->at < limit ? self->end - self->at : limit;
+    const char *newline = memchr(from, '\n', n);
+    whole = newline != NULL;
+    if (whole)
+      n = (size_t)(newline - from) + 1;
+    err = gather_add(&g, from, n);
+    self->at += n;
+    limit -= n;
+  }
+  return gather_end(&g, err || more < 0);
+}
+
+PyDoc_STRVAR(read_doc, "read($self, size=-1, /)\n--\n\nAt most size bytes of the body; all of it "
+                       "without size. Empty at the end. OSError when the client ends too early.");
+
+static PyObject *input_read(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  size_t limit;
+  if (usable(self) || parse_size(args, count, &limit))
+    return NULL;
+  return read_bytes(self, limit);
+}
+
+PyDoc_STRVAR(readline_doc, "readline($self, size=-1, /)\n--\n\nOne line with its newline, or at "
+                           "most size bytes of it. Empty at the end.");
+
+static PyObject *input_readline(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  size_t limit;
+  if (usable(self) || parse_size(args, count, &limit))
+    return NULL;
+  return read_line(self, limit);
+}
+
+PyDoc_STRVAR(readlines_doc, "readlines($self, hint=-1, /)\n--\n\nA list of lines, until their size "
+                            "reaches hint or the body ends.");
+
+static PyObject *input_readlines(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  size_t hint, total = 0;
+  if (usable(self) || parse_size(args, count, &hint))
+    return NULL;
+  PyObject *lines = PyList_New(0);
+  if (hint == 0)
+    hint = SIZE_MAX; /* as the io module has it */
+  while (lines && total < hint) {
+    PyObject *line = read_line(self, SIZE_MAX);
+    bool at_end = line && !PyBytes_GET_SIZE(line);
+    if (!line || (!at_end && PyList_Append(lines, line)))
+      Py_CLEAR(lines);
+    total += line ? (size_t)PyBytes_GET_SIZE(line) : 0;
+    Py_XDECREF(line);
+    if (at_end)
+      break;
+  }
+  return lines;
+}
+
+static PyObject *input_next(PieWsgiInput *self) {
+  PyObject *line = usable(self) ? NULL : read_line(self, SIZE_MAX);
+  if (line && !PyBytes_GET_SIZE(line))
+    Py_CLEAR(line);
+  return line;
+}
+
+static void input_dealloc(PieWsgiInput *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  PyMem_Free(self->buffer);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+static PyMethodDef input_methods[] = {
+    {"read", (PyCFunction)(void (*)(void))input_read, METH_FASTCALL, read_doc},
+    {"readline", (PyCFunction)(void (*)(void))input_readline, METH_FASTCALL, readline_doc},
+    {"readlines", (PyCFunction)(void (*)(void))input_readlines, METH_FASTCALL, readlines_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot input_slots[] = {
+    {Py_tp_doc, "The request body (wsgi.input): streamed from the server."},
+    {Py_tp_methods, input_methods},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, (void *)(uintptr_t)input_next},
+    {Py_tp_dealloc, (void *)(uintptr_t)input_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec input_spec = {
+    .name = "pyisapie._engine.Input",
+    .basicsize = sizeof(PieWsgiInput),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = input_slots,
+};
+
+int pie_wsgi_input_setup(PyObject *module, struct pie_state *state) {
+  state->input_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &input_spec, NULL);
+  return state->input_type ? 0 : -1;
+}
+
+PyObject *pie_wsgi_input_new(struct pie_call *call) {
+  PieWsgiInput *self = PyObject_New(PieWsgiInput, call->state->input_type);
+  if (!self)
+    return NULL;
+  self->call = call;
+  self->buffer = NULL;
+  self->at = self->end = 0;
+  self->ended = call->info->content_length == PIE_LENGTH_NONE;
+  return (PyObject *)self;
+}
+
+void pie_wsgi_input_close(PyObject *input) { ((PieWsgiInput *)input)->call = NULL; }
