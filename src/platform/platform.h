@@ -100,7 +100,8 @@ void pie_user_name(char *out, size_t n); /* the account this process runs as */
 int pie_process_id(void);
 size_t pie_processor_count(void);
 
-/* A log sink on a file, or on the standard error stream when path is NULL or empty. */
+/* A log sink on a file; on the standard error stream when path is NULL or empty, on the standard
+ * output stream when it is "-". */
 struct pie_log_file;
 struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size);
 void pie_log_file_write(void *log_file, const char *line, size_t n);
@@ -125,7 +126,22 @@ int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, 
 /* Bytes read at offset, 0 at the end, -PIE_EIO. */
 int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n);
 int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
+/* Bytes read, 0 at the end, -PIE_EAGAIN, -PIE_EGONE. */
+int64_t pie_socket_recv(pie_socket socket, void *out, size_t n);
+/* Waits until it can be read (or written): 0, -PIE_ETIMEOUT, -PIE_EGONE. timeout < 0: for ever. */
+int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms);
 /* True while the peer has not closed: looks without reading. */
 bool pie_socket_is_connected(pie_socket socket);
+void pie_socket_shutdown(pie_socket socket); /* both ways; wakes up who waits for it */
+void pie_socket_close(pie_socket socket);
+
+/* A listening socket for HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N, which new processes can
+ * inherit. url (at least 256 bytes) gets what to tell people; is_local says that it is a Unix
+ * socket. 0, or a negative error with why. */
+int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_local, char *url,
+                    char *why, size_t why_size);
+/* Sockets that a service manager handed over (systemd's LISTEN_FDS): their number; the first is
+ * at *first, the others follow. */
+int pie_listen_inherited(pie_socket *first);
 
 #endif

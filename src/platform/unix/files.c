@@ -132,6 +132,10 @@ struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_s
   file->fd = STDERR_FILENO;
   if (!path || !*path)
     return file;
+  if (strcmp(path, "-") == 0) {
+    file->fd = STDOUT_FILENO;
+    return file;
+  }
   file->path = strdup(path);
   file->fd = file->path ? open_log(path) : -1;
   if (file->fd >= 0)

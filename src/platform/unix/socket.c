@@ -3,6 +3,7 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -55,3 +56,22 @@ bool pie_socket_is_connected(pie_socket socket) {
   ssize_t got = recv((int)socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
+
+int64_t pie_socket_recv(pie_socket socket, void *out, size_t n) {
+  return outcome(recv((int)socket, out, n, MSG_DONTWAIT));
+}
+
+int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms) {
+  struct pollfd entry = {.fd = (int)socket, .events = to_write ? POLLOUT : POLLIN};
+  int ready;
+  do
+    ready = poll(&entry, 1, timeout_ms);
+  while (ready < 0 && errno == EINTR);
+  if (ready == 0)
+    return -PIE_ETIMEOUT;
+  return ready < 0 || (to_write && (entry.revents & (POLLERR | POLLHUP))) ? -PIE_EGONE : 0;
+}
+
+void pie_socket_shutdown(pie_socket socket) { shutdown((int)socket, SHUT_RDWR); }
+
+void pie_socket_close(pie_socket socket) { close((int)socket); }

@@ -165,6 +165,10 @@ struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_s
     file->handle = GetStdHandle(STD_ERROR_HANDLE); /* NULL without a console: then no log */
     return file;
   }
+  if (strcmp(path, "-") == 0) {
+    file->handle = GetStdHandle(STD_OUTPUT_HANDLE);
+    return file;
+  }
   wchar_t wide[PIE_PATH_MAX];
   file->handle = INVALID_HANDLE_VALUE;
   file->owned = true;

@@ -49,3 +49,20 @@ bool pie_socket_is_connected(pie_socket socket) {
   int got = recv((SOCKET)socket, &byte, 1, MSG_PEEK);
   return got > 0 || (got < 0 && WSAGetLastError() == WSAEWOULDBLOCK);
 }
+
+int64_t pie_socket_recv(pie_socket socket, void *out, size_t n) {
+  int got = recv((SOCKET)socket, out, (int)(n < 0x40000000 ? n : 0x40000000), 0);
+  return got >= 0 ? got : outcome(1, 0);
+}
+
+int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms) {
+  WSAPOLLFD entry = {.fd = (SOCKET)socket, .events = to_write ? POLLWRNORM : POLLRDNORM};
+  int ready = WSAPoll(&entry, 1, timeout_ms);
+  if (ready == 0)
+    return -PIE_ETIMEOUT;
+  return ready < 0 || (to_write && (entry.revents & (POLLERR | POLLHUP))) ? -PIE_EGONE : 0;
+}
+
+void pie_socket_shutdown(pie_socket socket) { shutdown((SOCKET)socket, SD_BOTH); }
+
+void pie_socket_close(pie_socket socket) { closesocket((SOCKET)socket); }
