@@ -159,4 +159,13 @@ typedef struct pie_engine *(*pie_engine_open_fn)(uint32_t abi, struct pie_door *
                                                  const struct pie_door_ops *door_ops,
                                                  const struct pie_engine_ops **ops);
 
+#ifdef PIE_BUILD_DLL
+__declspec(dllexport)
+#else
+__attribute__((visibility("default")))
+#endif
+struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
+                                   const struct pie_door_ops *door_ops,
+                                   const struct pie_engine_ops **ops);
+
 #endif

@@ -190,6 +190,11 @@ typedef DWORD(WINAPI *pie_http_extension_proc_fn)(EXTENSION_CONTROL_BLOCK *ecb);
 typedef BOOL(WINAPI *pie_terminate_extension_fn)(DWORD flags);
 typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
 
+PIE_ISAPI_EXPORT BOOL WINAPI GetExtensionVersion(HSE_VERSION_INFO *info);
+PIE_ISAPI_EXPORT DWORD WINAPI HttpExtensionProc(EXTENSION_CONTROL_BLOCK *ecb);
+PIE_ISAPI_EXPORT BOOL WINAPI TerminateExtension(DWORD flags);
+PIE_ISAPI_EXPORT BOOL WINAPI HttpExtensionWarm(EXTENSION_CONTROL_BLOCK *ecb);
+
 #ifdef __cplusplus
 }
 #endif

@@ -190,13 +190,21 @@ const char *pie_settings_text(const struct pie_settings *settings, enum pie_sett
   return settings->text[id] ? settings->text[id] : pie_setting_table[id].fallback;
 }
 
+/* The word that a choice has. */
+static struct pie_str chosen(const struct pie_settings *settings, enum pie_setting_id id) {
+  struct pie_str words = pie_str_from(pie_setting_table[id].fallback);
+  for (int64_t i = settings->number[id]; i > 0; i--)
+    pie_str_cut(&words, '|');
+  return pie_str_cut(&words, '|');
+}
+
+enum pie_log_level pie_settings_log_level(const struct pie_settings *settings) {
+  enum pie_log_level level = PIE_LOG_INFO;
+  pie_log_level_parse(chosen(settings, PIE_SET_LOG_LEVEL), &level);
+  return level;
+}
+
 bool pie_settings_is(const struct pie_settings *settings, enum pie_setting_id id,
                      const char *word) {
-  struct pie_str words = pie_str_from(pie_setting_table[id].fallback);
-  for (int64_t i = 0; words.n; i++) {
-    struct pie_str candidate = pie_str_cut(&words, '|');
-    if (i == settings->number[id])
-      return pie_str_equal(candidate, pie_str_from(word));
-  }
-  return false;
+  return pie_str_equal(chosen(settings, id), pie_str_from(word));
 }

@@ -6,6 +6,7 @@
 #ifndef PIE_BASE_SETTINGS_H
 #define PIE_BASE_SETTINGS_H
 
+#include "base/log.h"
 #include "pyisapie/str.h"
 
 #include <stdbool.h>
@@ -121,6 +122,7 @@ int pie_settings_set(struct pie_settings *settings, enum pie_setting_id id, stru
                      char *why, size_t why_size);
 
 const char *pie_settings_text(const struct pie_settings *settings, enum pie_setting_id id);
+enum pie_log_level pie_settings_log_level(const struct pie_settings *settings);
 bool pie_settings_is(const struct pie_settings *settings, enum pie_setting_id id,
                      const char *word); /* of a choice */
 

@@ -44,15 +44,9 @@ static const struct pie_engine_ops ops = {
     .stop = pie_runtime_stop,
 };
 
-#ifdef PIE_BUILD_DLL
-#define PIE_EXPORT __declspec(dllexport)
-#else
-#define PIE_EXPORT __attribute__((visibility("default")))
-#endif
-
-PIE_EXPORT struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
-                                              const struct pie_door_ops *door_ops,
-                                              const struct pie_engine_ops **out) {
+struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
+                                   const struct pie_door_ops *door_ops,
+                                   const struct pie_engine_ops **out) {
   if (abi != PIE_ENGINE_ABI || door_ops->abi != PIE_ENGINE_ABI)
     return NULL;
   if (!the_engine) {
@@ -211,4 +205,5 @@ static struct PyModuleDef definition = {
     .m_free = module_free,
 };
 
+PyMODINIT_FUNC PyInit__engine(void);
 PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }

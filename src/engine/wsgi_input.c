@@ -190,7 +190,7 @@ static PyMethodDef input_methods[] = {
 };
 
 static PyType_Slot input_slots[] = {
-    {Py_tp_doc, "The request body (wsgi.input): streamed from the server."},
+    {Py_tp_doc, (void *)(uintptr_t)"The request body (wsgi.input): streamed from the server."},
     {Py_tp_methods, input_methods},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, (void *)(uintptr_t)input_next},

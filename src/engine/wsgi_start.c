@@ -185,7 +185,7 @@ static PyMemberDef start_members[] = {
 };
 
 static PyType_Slot start_slots[] = {
-    {Py_tp_doc, "start_response(status, response_headers, exc_info=None)"},
+    {Py_tp_doc, (void *)(uintptr_t)"start_response(status, response_headers, exc_info=None)"},
     {Py_tp_call, (void *)(uintptr_t)PyVectorcall_Call},
     {Py_tp_members, start_members},
     {Py_tp_dealloc, (void *)(uintptr_t)start_dealloc},

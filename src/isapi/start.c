@@ -46,10 +46,7 @@ static bool open_log(struct pie_door *door) {
   }
   pie_log_file_close(door->log_file);
   door->log_file = file;
-  struct pie_str words = pie_str_from(pie_setting_table[PIE_SET_LOG_LEVEL].fallback);
-  for (int64_t i = door->settings.number[PIE_SET_LOG_LEVEL]; i > 0; i--)
-    pie_str_cut(&words, '|');
-  pie_log_level_parse(pie_str_cut(&words, '|'), &door->log.level);
+  door->log.level = pie_settings_log_level(&door->settings);
   door->log.write = pie_log_file_write;
   door->log.stamp = pie_log_stamp;
   door->log.context = file;

@@ -76,6 +76,7 @@ int pie_lib_path_of(const void *address, char *out, size_t n); /* full path of t
 void pie_lib_pin(const void *address); /* the library holding it is never unloaded */
 
 /* Where a Python keeps its parts on this system. */
+extern const char pie_door_file_name[]; /* of our ISAPI extension */
 extern const char pie_engine_tag[]; /* what precedes the version in an engine's name */
 /* The python of a virtual environment or installation; out has PIE_PATH_MAX bytes. */
 bool pie_python_find_executable(const char *folder, int major, int minor, char *out);
@@ -98,6 +99,7 @@ int pie_file_read_text(const char *path, char *out, size_t n);
 int pie_env_get(const char *name, char *out, size_t n);
 void pie_user_name(char *out, size_t n); /* the account this process runs as */
 int pie_process_id(void);
+_Noreturn void pie_process_exit(int code); /* at once: no handlers, no waiting */
 size_t pie_processor_count(void);
 
 /* A log sink on a file; on the standard error stream when path is NULL or empty, on the standard
@@ -140,6 +142,11 @@ void pie_socket_close(pie_socket socket);
  * socket. 0, or a negative error with why. */
 int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_local, char *url,
                     char *why, size_t why_size);
+/* The number that names the socket (as fd:N) in a child process, where it is the index-th that is
+ * handed down; *by_descriptor: the child must be given it as its descriptor of that number. */
+int64_t pie_listen_child_number(pie_socket socket, size_t index, bool *by_descriptor);
+/* Removes what listening left in the file system (the file of a Unix socket). */
+void pie_listen_remove(const char *url);
 /* Sockets that a service manager handed over (systemd's LISTEN_FDS): their number; the first is
  * at *first, the others follow. */
 int pie_listen_inherited(pie_socket *first);

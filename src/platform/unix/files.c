@@ -111,6 +111,8 @@ void pie_user_name(char *out, size_t n) {
 
 int pie_process_id(void) { return (int)getpid(); }
 
+_Noreturn void pie_process_exit(int code) { _exit(code); }
+
 size_t pie_processor_count(void) {
   long count = sysconf(_SC_NPROCESSORS_ONLN);
   return count > 0 ? (size_t)count : 1;

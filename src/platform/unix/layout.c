@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char pie_door_file_name[] = "pyisapie.so";
 const char pie_engine_tag[] = "_engine.cpython-";
 
 const char pie_python_library_hint[] =

@@ -41,7 +41,7 @@ static int listen_unix(const char *spec, const char *path, int backlog, pie_sock
     return fail(-1, spec, "the path is too long for a socket", why, n);
   strcpy(address.sun_path, path);
   remove_leftover(&address);
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, backlog))
     return fail(fd, spec, strerror(errno), why, n);
   snprintf(url, URL_MAX, "unix:%s", path);
@@ -65,7 +65,7 @@ static void describe(int fd, char *url) {
 
 static int try_listen(const struct addrinfo *info, int backlog) {
   int on = 1;
-  int fd = socket(info->ai_family, info->ai_socktype, info->ai_protocol);
+  int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, info->ai_protocol);
   if (fd < 0)
     return -1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -109,6 +109,7 @@ static int listen_open_fd(const char *spec, pie_socket *out, bool *is_local, cha
   long fd = strtol(spec + 3, &end, 10);
   if (*end || end == spec + 3 || fd < 0 || getsockname((int)fd, (struct sockaddr *)&address, &size))
     return fail(-1, spec, "that is not an open socket", why, n);
+  fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* programs that an application starts do not get it */
   *is_local = address.ss_family == AF_UNIX;
   describe((int)fd, url);
   *out = (pie_socket)fd;
@@ -123,6 +124,17 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
   if (strncmp(spec, "fd:", 3) == 0)
     return listen_open_fd(spec, out, is_local, url, why, why_size);
   return listen_tcp(spec, backlog, out, url, why, why_size);
+}
+
+int64_t pie_listen_child_number(pie_socket socket, size_t index, bool *by_descriptor) {
+  (void)socket;
+  *by_descriptor = true;
+  return 3 + (int64_t)index;
+}
+
+void pie_listen_remove(const char *url) {
+  if (strncmp(url, "unix:", 5) == 0)
+    unlink(url + 5);
 }
 
 int pie_listen_inherited(pie_socket *first) {

@@ -146,6 +146,11 @@ void pie_user_name(char *out, size_t n) {
 
 int pie_process_id(void) { return (int)GetCurrentProcessId(); }
 
+_Noreturn void pie_process_exit(int code) {
+  TerminateProcess(GetCurrentProcess(), (UINT)code);
+  abort(); /* not reached */
+}
+
 size_t pie_processor_count(void) {
   SYSTEM_INFO info;
   GetSystemInfo(&info);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+const char pie_door_file_name[] = "pyisapie.dll";
 const char pie_engine_tag[] = "_engine.cp";
 
 const char pie_python_library_hint[] =

@@ -79,6 +79,15 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
   return 0;
 }
 
+/* Handles keep their value in a child process. */
+int64_t pie_listen_child_number(pie_socket socket, size_t index, bool *by_descriptor) {
+  (void)index;
+  *by_descriptor = false;
+  return (int64_t)socket;
+}
+
+void pie_listen_remove(const char *url) { (void)url; }
+
 int pie_listen_inherited(pie_socket *first) {
   *first = 0;
   return 0; /* no service manager hands over sockets here */

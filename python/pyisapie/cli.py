@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``pyisapie``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyisapie
+from pyisapie import settings
+
+WORKER = "_worker"
+DOOR_NAMES = ("pyisapie.so", "pyisapie.dll")
+USAGE_ERROR = 2
+
+# How `serve --help` groups the settings.
+GROUPS = {
+    "what to serve": ("app", "root", "config", "home", "door", "reload"),
+    "where and how many": ("bind", "workers", "threads", "queue", "backlog", "connections"),
+    "limits": (
+        "request-line-limit",
+        "header-limit",
+        "header-count-limit",
+        "body-limit",
+        "stack-size",
+    ),
+    "time limits, in seconds": (
+        "start-timeout",
+        "header-timeout",
+        "keepalive-timeout",
+        "body-timeout",
+        "write-timeout",
+        "shutdown-timeout",
+    ),
+    "logs": ("log", "log-level", "access-log", "access-log-file", "show-errors", "server-header"),
+    "for tests of ISAPI extensions": ("strict-isapi", "quirks"),
+}
+
+
+def door_path() -> str:
+    """The path of the ISAPI extension that lies in this package.
+
+    FileNotFoundError when the package is not whole.
+    """
+    folder = Path(__file__).resolve().parent
+    for name in DOOR_NAMES:
+        if (folder / name).is_file():
+            return str(folder / name)
+    raise FileNotFoundError(
+        f"there is no {DOOR_NAMES[os.name == 'nt']} in {folder}: install pyisapie again"
+    )
+
+
+def _add_setting(parser: argparse._ArgumentGroup, row: settings.Setting) -> None:
+    default = row.choices[0] if row.choices else row.default
+    text = row.help.replace("%", "%%")
+    shown = f"{text} [{default}]" if default and "default" not in text else text
+    if row.type == "switch":
+        parser.add_argument(f"--{row.name}", nargs="?", const="on", metavar="on|off", help=shown)
+    elif row.name == "bind":
+        parser.add_argument("--bind", action="append", metavar="ADDRESS", help=shown)
+    else:
+        metavar = "|".join(row.choices) if row.choices else row.type.upper()
+        parser.add_argument(f"--{row.name}", metavar=metavar, help=shown)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve an application over HTTP with the ISAPI host of PyISAPIe",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.dedent("""\
+            Serve a WSGI application.
+
+              pyisapie serve mysite.wsgi:application
+              pyisapie serve /=site:app /shop=shop:app --bind 0.0.0.0:8080 --workers 4
+
+            MODULE:CALLABLE names the application; MODULE:FACTORY() is called to make it.
+            PATH=MODULE:CALLABLE mounts it there; several can be mounted."""),
+        epilog="Each setting can also stand in pyisapie.toml (log-level = \"debug\") or in an "
+        "environment variable (PYISAPIE_LOG_LEVEL=debug). Flags win over the environment, the "
+        "environment over the file.",
+        allow_abbrev=False,
+    )
+    serve.add_argument("apps", nargs="*", metavar="MODULE:APP", help=settings.TABLE["app"].help)
+    for title, names in GROUPS.items():
+        group = serve.add_argument_group(title)
+        for name in names:
+            if name != "app":
+                _add_setting(group, settings.TABLE[name])
+    serve.set_defaults(run=_serve)
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name in settings.TABLE:
+        given = getattr(options, name.replace("-", "_"), None)
+        if given is not None:
+            text = ",".join(given) if isinstance(given, list) else given
+            values[name] = settings.check(name, text, f"--{name}")
+    if options.apps:
+        values["app"] = settings.check("app", ",".join(options.apps), "MODULE:APP")
+    return values
+
+
+def _merge(options: argparse.Namespace) -> dict[str, str]:
+    """Defaults < file < environment < flags, with root and config as absolute paths."""
+    flags, environment = _flags(options), settings.read_environment()
+    given = environment | flags
+    root = given.get("root") or os.curdir
+    path = given.get("config") or os.path.join(root, settings.FILE_NAME)
+    from_file: dict[str, str] = {}
+    if "config" in given or os.path.isfile(path):
+        from_file = settings.read_file(path)
+        given["config"] = os.path.abspath(path)
+    merged = {"root": root} | from_file | given
+    merged["root"] = os.path.abspath(merged["root"])
+    return merged
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from pyisapie import _host
+
+    values = _merge(options)
+    if not values.get("app") and not values.get("door"):
+        raise settings.SettingError(
+            "no application is named. Write: pyisapie serve MODULE:APP (such as "
+            "mysite.wsgi:application), or app = \"MODULE:APP\" in pyisapie.toml."
+        )
+    flags = subprocess._args_from_interpreter_flags()  # -X, -W and the like hold for workers too
+    command = [sys.executable, *flags, "-m", "pyisapie", WORKER]
+    return _host.run(values, command, door_path(), False)
+
+
+def _worker(arguments: Sequence[str]) -> int:
+    from pyisapie import _host
+
+    values = dict(argument.split("=", 1) for argument in arguments)
+    return _host.run(values, [], door_path(), True)
+
+
+def _show_settings(options: argparse.Namespace) -> int:
+    for row in settings.TABLE.values():
+        default = row.choices[0] if row.choices else row.default or "-"
+        print(f"{row.name:22} {row.variable:30} {default:16} {row.help}")
+    return 0
+
+
+def _show_door(options: argparse.Namespace) -> int:
+    print(door_path())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pyisapie", description=pyisapie.__doc__)
+    parser.add_argument("--version", action="version", version=f"pyisapie {pyisapie.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_serve(commands)
+    shown = commands.add_parser("settings", help="list all settings")
+    shown.set_defaults(run=_show_settings)
+    door = commands.add_parser("door", help="print the path of the ISAPI extension, for a web server's configuration")
+    door.set_defaults(run=_show_door)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 for a failure, 2 for a wrong call."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [WORKER]:
+        return _worker(given[1:])
+    options = _parser().parse_args(given)
+    try:
+        code: int = options.run(options)
+    except (settings.SettingError, FileNotFoundError) as error:
+        print(f"pyisapie: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return code

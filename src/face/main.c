@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pyisapie-host: our host as a program of its own. Settings come from PYISAPIE_* variables and
+ * from arguments; pyisapie.toml is read by Python, and so by the extension only.
+ */
+#include "base/str.h"
+#include "host/host.h"
+#include "pyisapie/version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKER_ARGUMENT "--worker"
+
+enum { USAGE_ERROR = 2 };
+
+static int wrong(const char *where, const char *name, const char *why) {
+  fprintf(stderr, "pyisapie-host: %s %s %s\n", where, name, why);
+  return USAGE_ERROR;
+}
+
+static int set(struct pie_settings *settings, const char *where, struct pie_str name,
+               struct pie_str value) {
+  char why[256], text[128];
+  int id = pie_setting_find(name);
+  snprintf(text, sizeof text, "%.*s", (int)name.n, name.p);
+  if (id < 0)
+    return wrong(where, text, "is not known; --help lists all settings");
+  if (pie_settings_set(settings, (enum pie_setting_id)id, value, why, sizeof why))
+    return wrong(where, text, why);
+  return 0;
+}
+
+static int read_environment(struct pie_settings *settings) {
+  char name[64], value[PIE_SETTING_VALUE_MAX];
+  int err = 0;
+  for (int id = 0; id < PIE_SETTING_COUNT && !err; id++) {
+    pie_setting_variable((enum pie_setting_id)id, name);
+    if (pie_env_get(name, value, sizeof value) == 0)
+      err = set(settings, "environment variable", pie_str_from(pie_setting_table[id].name),
+                pie_str_from(value));
+  }
+  return err;
+}
+
+static bool takes_value(struct pie_str name) {
+  int id = pie_setting_find(name);
+  return id < 0 || pie_setting_table[id].type != PIE_SETTING_SWITCH;
+}
+
+/* "--name value", "--name=value", "--switch", "name=value" of a supervisor, or the application. */
+static int read_argument(struct pie_settings *settings, char **args, int count, int *at) {
+  struct pie_str rest = pie_str_from(args[*at]);
+  bool flag = pie_str_starts(rest, PIE_STR("--"));
+  const char *equals = strchr(args[*at], '=');
+  if (!flag && (!equals || args[*at][0] == '/'))
+    return set(settings, "argument", PIE_STR("app"), rest);
+  rest.p += flag ? 2 : 0;
+  rest.n -= flag ? 2 : 0;
+  struct pie_str name = pie_str_cut(&rest, '=');
+  if (equals)
+    return set(settings, "argument", name, rest);
+  if (!takes_value(name))
+    return set(settings, "argument", name, PIE_STR("on"));
+  if (++*at >= count)
+    return wrong("argument", args[*at - 1], "needs a value");
+  return set(settings, "argument", name, pie_str_from(args[*at]));
+}
+
+static void print_help(void) {
+  printf("usage: pyisapie-host [MODULE:APP] [--SETTING VALUE]...\n\n"
+         "Serves a Python application, or any ISAPI extension (--door), over HTTP.\n"
+         "Every setting is also an environment variable: PYISAPIE_LOG_LEVEL for --log-level.\n\n");
+  for (int id = 0; id < PIE_SETTING_COUNT; id++)
+    printf("  --%-22s %s [%s]\n", pie_setting_table[id].name, pie_setting_table[id].help,
+           pie_setting_table[id].fallback);
+}
+
+/* Our own extension lies beside this program. */
+static void find_door(struct pie_host *host, const char *program) {
+  char here[PIE_PATH_MAX];
+  snprintf(here, sizeof here, "%s", program);
+  if (pie_path_parent(here) == 0)
+    pie_path_join(host->door, sizeof host->door, here, pie_door_file_name);
+}
+
+static int run(struct pie_host *host, int count, char **args) {
+  int err = read_environment(&host->settings);
+  for (int i = host->is_worker ? 2 : 1; i < count && !err; i++)
+    err = read_argument(&host->settings, args, count, &i);
+  return err ? err : pie_host_run(host);
+}
+
+int main(int count, char **args) {
+  char program[PIE_PATH_MAX];
+  size_t size = sizeof program;
+  if (count > 1 && strcmp(args[1], "--help") == 0) {
+    print_help();
+    return 0;
+  }
+  if (count > 1 && strcmp(args[1], "--version") == 0) {
+    printf("pyisapie-host %s\n", PIE_VERSION);
+    return 0;
+  }
+  struct pie_host *host = calloc(1, sizeof *host);
+  if (!host || uv_exepath(program, &size))
+    return 1;
+  char worker[] = WORKER_ARGUMENT;
+  char *command[] = {program, worker, NULL};
+  host->worker_command = command;
+  host->is_worker = count > 1 && strcmp(args[1], WORKER_ARGUMENT) == 0;
+  pie_settings_init(&host->settings);
+  find_door(host, program);
+  int code = run(host, count, args);
+  pie_settings_free(&host->settings);
+  free(host);
+  return code;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The request body, read by the thread that owns the exchange: what the loop had read already,
+ * then the socket itself.
+ */
+#include "base/error.h"
+#include "host/host.h"
+
+#include <string.h>
+
+enum { PIECE = 32 * 1024 };
+
+int pie_exchange_on_body(void *context, const char *bytes, size_t n) {
+  struct pie_exchange *x = context;
+  return pie_buf_append(&x->body, bytes, n) ? 503 : 0;
+}
+
+static int failed(struct pie_exchange *x) {
+  x->body_failed = true;
+  x->wants_close = true;
+  return -PIE_EGONE;
+}
+
+/* Parses what is in conn->input, as far as the window allows. */
+static int parse_input(struct pie_exchange *x) {
+  struct pie_conn *conn = x->conn;
+  size_t used = 0, n = conn->input.n;
+  enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, n, &used);
+  pie_buf_consume(&conn->input, used);
+  if (event == PIE_HTTP_BAD) {
+    x->body_status = conn->parser.status;
+    return failed(x);
+  }
+  x->body_complete = event == PIE_HTTP_END;
+  return 0;
+}
+
+/* One more piece from the socket. */
+static int receive(struct pie_exchange *x) {
+  struct pie_conn *conn = x->conn;
+  int64_t limit = conn->worker->settings->number[PIE_SET_BODY_TIMEOUT];
+  if (pie_worker_on_loop(conn->worker) || pie_buf_reserve(&conn->input, PIECE))
+    return failed(x);
+  for (;;) {
+    int64_t got = pie_socket_recv(conn->socket, conn->input.p + conn->input.n, PIECE);
+    if (got > 0) {
+      conn->input.n += (size_t)got;
+      return 0;
+    }
+    if (got != -PIE_EAGAIN || pie_socket_wait(conn->socket, false, limit ? (int)limit : -1))
+      return failed(x);
+  }
+}
+
+static int send_continue(struct pie_exchange *x) {
+  static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  struct pie_span span = {text, sizeof text - 1};
+  x->needs_continue = false;
+  return x->head_sent ? 0 : pie_output_spans(x, &span, 1);
+}
+
+int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n) {
+  struct pie_conn *conn = x->conn;
+  while (x->body_at == x->body.n && !x->body_complete) {
+    if (x->body_failed)
+      return -PIE_EGONE;
+    pie_buf_clear(&x->body);
+    x->body_at = 0;
+    int err = 0;
+    if (!conn->input.n) {
+      if (x->needs_continue)
+        err = send_continue(x);
+      err = err ? err : receive(x);
+    }
+    err = err ? err : parse_input(x);
+    if (err)
+      return -PIE_EGONE;
+  }
+  size_t have = x->body.n - x->body_at;
+  if (n > have)
+    n = have;
+  if (n)
+    memcpy(out, x->body.p + x->body_at, n);
+  x->body_at += n;
+  x->body_taken += (int64_t)n;
+  return (int64_t)n;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A connection on the loop thread: reading, parsing, time limits, closing.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "host/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_MEMORY = 16 * 1024 };
+
+struct pie_conn *pie_conn_new(struct pie_worker *worker) {
+  struct pie_conn *conn = calloc(1, sizeof *conn);
+  if (!conn)
+    return NULL;
+  conn->worker = worker;
+  conn->socket = -1;
+  pie_buf_init(&conn->input, PIE_INPUT_MAX + PIE_READ_SIZE);
+  pie_exchange_init(&conn->exchange, conn);
+  pie_http_init(&conn->parser, &worker->limits, pie_exchange_on_body, &conn->exchange);
+  return conn;
+}
+
+void pie_conn_free(struct pie_conn *conn) {
+  pie_http_free(&conn->parser);
+  pie_exchange_free(&conn->exchange);
+  pie_buf_free(&conn->input);
+  free(conn);
+}
+
+/* ---- closing ---- */
+
+static void on_handle_closed(uv_handle_t *handle) {
+  struct pie_conn *conn = handle->data;
+  struct pie_worker *worker = conn->worker;
+  if (--conn->handles)
+    return;
+  if (conn->previous)
+    conn->previous->next = conn->next;
+  else
+    worker->conns = conn->next;
+  if (conn->next)
+    conn->next->previous = conn->previous;
+  worker->conn_count--;
+  pie_conn_free(conn);
+  pie_worker_conn_gone(worker);
+}
+
+void pie_conn_close(struct pie_conn *conn) {
+  if (conn->phase == PIE_CONN_CLOSING)
+    return;
+  PIE_CHECK(atomic_load(&conn->exchange.state) != PIE_X_RUNNING);
+  conn->phase = PIE_CONN_CLOSING;
+  uv_close(&conn->uv.handle, on_handle_closed);
+  uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status) {
+  (void)status;
+  free(request);
+}
+
+/* Closing at once could destroy what the client has not read yet (RFC 9112, 9.6). */
+void pie_conn_linger(struct pie_conn *conn) {
+  uv_shutdown_t *request = malloc(sizeof *request);
+  atomic_store(&conn->exchange.state, PIE_X_DONE);
+  conn->phase = PIE_CONN_LINGER;
+  if (conn->eof || !request || uv_shutdown(request, &conn->uv.stream, on_shutdown)) {
+    free(request);
+    pie_conn_close(conn);
+    return;
+  }
+  pie_buf_clear(&conn->input);
+  pie_conn_deadline(conn, PIE_LINGER_MS);
+  pie_conn_read_more(conn);
+}
+
+void pie_conn_stop(struct pie_conn *conn) {
+  if (conn->phase == PIE_CONN_IDLE || (conn->worker->forced && conn->phase != PIE_CONN_RUNNING))
+    pie_conn_close(conn);
+  else if (conn->worker->forced)
+    pie_socket_shutdown(conn->socket);
+}
+
+/* An answer of the host's own; the connection ends with it. */
+void pie_conn_refuse(struct pie_conn *conn, int status, const char *text) {
+  struct pie_exchange *x = &conn->exchange;
+  struct pie_buf out;
+  char date[48];
+  pie_buf_init(&out, 4096);
+  struct pie_str now = pie_worker_date(conn->worker, date, sizeof date);
+  pie_buf_addf(&out,
+               "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: %zu\r\nConnection: close\r\n%s\r\n%s\n",
+               status, pie_http_reason(status), (int)now.n, now.p, strlen(text) + 1,
+               status == 503 ? "Retry-After: 1\r\n" : "", text);
+  x->status = status;
+  struct pie_span span = {out.p, out.n};
+  pie_output_spans(x, &span, out.p ? 1 : 0);
+  pie_buf_free(&out);
+  pie_access_log(x);
+  pie_conn_linger(conn);
+}
+
+/* ---- time ---- */
+
+static void expire(struct pie_conn *conn) {
+  if (conn->phase == PIE_CONN_HEAD)
+    pie_conn_refuse(conn, 408, "The request did not come within the setting header-timeout.");
+  else if (conn->phase != PIE_CONN_RUNNING)
+    pie_conn_close(conn);
+}
+
+static void on_timer(uv_timer_t *timer) {
+  struct pie_conn *conn = timer->data;
+  int64_t left = conn->deadline - (int64_t)uv_now(&conn->worker->loop);
+  if (!conn->deadline)
+    return;
+  if (left > 0)
+    uv_timer_start(timer, on_timer, (uint64_t)left, 0);
+  else
+    expire(conn);
+}
+
+/* The timer is armed anew only when it fires: most deadlines are replaced long before. */
+void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms) {
+  int64_t before = conn->deadline;
+  conn->deadline = timeout_ms ? (int64_t)uv_now(&conn->worker->loop) + timeout_ms : 0;
+  bool armed = uv_is_active((uv_handle_t *)&conn->timer);
+  if (conn->deadline && (!armed || (before && conn->deadline < before)))
+    uv_timer_start(&conn->timer, on_timer, (uint64_t)timeout_ms, 0);
+}
+
+/* ---- reading ---- */
+
+static void parse(struct pie_conn *conn);
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+  struct pie_conn *conn = handle->data;
+  (void)suggested;
+  *out = uv_buf_init(conn->worker->read_buffer, PIE_READ_SIZE);
+}
+
+static void stop_reading(struct pie_conn *conn) {
+  uv_read_stop(&conn->uv.stream);
+  conn->reading = false;
+}
+
+static void on_end(struct pie_conn *conn) {
+  conn->eof = true;
+  stop_reading(conn);
+  if (conn->phase != PIE_CONN_RUNNING)
+    pie_conn_close(conn);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+  struct pie_conn *conn = stream->data;
+  if (n < 0) {
+    on_end(conn);
+    return;
+  }
+  if (n == 0 || conn->phase == PIE_CONN_LINGER || conn->phase == PIE_CONN_CLOSING)
+    return;
+  if (pie_buf_append(&conn->input, buf->base, (size_t)n)) {
+    pie_conn_refuse(conn, 503, "Out of memory.");
+    return;
+  }
+  if (conn->phase != PIE_CONN_RUNNING)
+    parse(conn);
+  else if (conn->input.n >= PIE_INPUT_MAX)
+    stop_reading(conn);
+}
+
+void pie_conn_read_more(struct pie_conn *conn) {
+  if (conn->reading || conn->eof || conn->phase == PIE_CONN_CLOSING)
+    return;
+  conn->reading = uv_read_start(&conn->uv.stream, on_alloc, on_read) == 0;
+}
+
+/* ---- parsing ---- */
+
+static int64_t setting(struct pie_conn *conn, enum pie_setting_id id) {
+  return conn->worker->settings->number[id];
+}
+
+/* The head is complete; so may be the body, in part or as a whole. */
+static void begin(struct pie_conn *conn) {
+  size_t used = 0;
+  enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, conn->input.n, &used);
+  pie_buf_consume(&conn->input, used);
+  if (event == PIE_HTTP_BAD) {
+    pie_conn_refuse(conn, conn->parser.status, conn->parser.reason);
+    return;
+  }
+  conn->exchange.body_complete = event == PIE_HTTP_END;
+  conn->phase = PIE_CONN_RUNNING;
+  pie_conn_deadline(conn, 0);
+  if (!conn->exchange.body_complete)
+    stop_reading(conn); /* the extension's thread reads the rest itself */
+  pie_exchange_begin(&conn->exchange);
+}
+
+static bool expects_bytes(const struct pie_conn *conn) {
+  return conn->phase == PIE_CONN_IDLE || conn->phase == PIE_CONN_HEAD;
+}
+
+/* Empty lines before a request are skipped (RFC 9112, 2.2); llhttp does that, but they must not
+ * count as a request that has begun. */
+static void skip_empty_lines(struct pie_conn *conn) {
+  size_t n = 0;
+  while (conn->phase == PIE_CONN_IDLE && n + 1 < conn->input.n && conn->input.p[n] == '\r' &&
+         conn->input.p[n + 1] == '\n')
+    n += 2;
+  pie_buf_consume(&conn->input, n);
+}
+
+static void parse(struct pie_conn *conn) {
+  if (conn->parsing)
+    return;
+  conn->parsing = true;
+  while (expects_bytes(conn)) {
+    skip_empty_lines(conn);
+    if (!conn->input.n)
+      break;
+    if (conn->phase == PIE_CONN_IDLE) {
+      conn->phase = PIE_CONN_HEAD;
+      pie_conn_deadline(conn, setting(conn, PIE_SET_HEADER_TIMEOUT));
+    }
+    size_t used = 0;
+    enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, conn->input.n, &used);
+    pie_buf_consume(&conn->input, used);
+    if (event == PIE_HTTP_BAD)
+      pie_conn_refuse(conn, conn->parser.status, conn->parser.reason);
+    else if (event == PIE_HTTP_HEADERS)
+      begin(conn);
+    else
+      PIE_CHECK(!conn->input.n);
+  }
+  conn->parsing = false;
+}
+
+static void drop_memory(struct pie_buf *buf) {
+  if (!buf->n && buf->capacity > KEEP_MEMORY)
+    pie_buf_free(buf);
+}
+
+void pie_conn_next(struct pie_conn *conn) {
+  pie_http_next(&conn->parser);
+  conn->phase = PIE_CONN_IDLE;
+  drop_memory(&conn->input);
+  drop_memory(&conn->exchange.ahead);
+  drop_memory(&conn->exchange.body);
+  pie_conn_deadline(conn, setting(conn, PIE_SET_KEEPALIVE_TIMEOUT));
+  pie_conn_read_more(conn);
+  parse(conn);
+}
+
+/* ---- accepting ---- */
+
+static void describe_side(const struct sockaddr_storage *address, char *host, size_t n,
+                          char *port) {
+  const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+  const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+  bool is_v6 = address->ss_family == AF_INET6;
+  if (is_v6)
+    uv_ip6_name(v6, host, n);
+  else
+    uv_ip4_name(v4, host, n);
+  snprintf(port, 8, "%d", ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
+}
+
+static void describe_peers(struct pie_conn *conn) {
+  struct sockaddr_storage address;
+  int size = sizeof address;
+  if (conn->is_local)
+    return;
+  if (uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)&address, &size) == 0)
+    describe_side(&address, conn->remote_addr, sizeof conn->remote_addr, conn->remote_port);
+  size = sizeof address;
+  if (uv_tcp_getsockname(&conn->uv.tcp, (struct sockaddr *)&address, &size) == 0)
+    describe_side(&address, conn->local_addr, sizeof conn->local_addr, conn->local_port);
+}
+
+static void link_conn(struct pie_conn *conn) {
+  struct pie_worker *worker = conn->worker;
+  conn->next = worker->conns;
+  if (conn->next)
+    conn->next->previous = conn;
+  worker->conns = conn;
+  worker->conn_count++;
+}
+
+void pie_conn_accept(struct pie_listener *listener) {
+  struct pie_worker *worker = listener->worker;
+  struct pie_conn *conn = pie_conn_new(worker);
+  uv_os_fd_t fd;
+  if (!conn)
+    return;
+  conn->is_local = listener->is_local;
+  int err = conn->is_local ? uv_pipe_init(&worker->loop, &conn->uv.pipe, 0)
+                           : uv_tcp_init(&worker->loop, &conn->uv.tcp);
+  PIE_CHECK(!err);
+  uv_timer_init(&worker->loop, &conn->timer);
+  conn->handles = 2;
+  conn->uv.handle.data = conn->timer.data = conn;
+  link_conn(conn);
+  if (uv_accept(&listener->uv.stream, &conn->uv.stream) || uv_fileno(&conn->uv.handle, &fd)) {
+    pie_conn_close(conn);
+    return;
+  }
+  conn->socket = (pie_socket)fd;
+  if (!conn->is_local)
+    uv_tcp_nodelay(&conn->uv.tcp, 1);
+  describe_peers(conn);
+  pie_conn_deadline(conn, setting(conn, PIE_SET_HEADER_TIMEOUT));
+  pie_conn_read_more(conn);
+}

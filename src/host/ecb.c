@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The callbacks of the extension control block, as strict as IIS is: ISAPI.md, sections 3 to 5
+ * and 10. With quirks they behave like httpd's mod_isapi (section 9).
+ */
+#include "base/error.h"
+#include "host/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SPANS_MAX = 64, ASYNC_STACK = 256 * 1024 };
+
+_Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what) {
+  pie_log(worker->log, PIE_LOG_ERROR, "strict-isapi: the extension broke the contract: %s", what);
+  abort();
+}
+
+static BOOL refuse(uint32_t code) {
+  pie_os_error_set(code);
+  return FALSE;
+}
+
+/* A breach ends the process in strict mode and is refused otherwise. */
+static BOOL breach(struct pie_exchange *x, const char *what) {
+  if (x->conn->worker->strict)
+    pie_strict_breach(x->conn->worker, what);
+  return refuse(ERROR_INVALID_PARAMETER);
+}
+
+static struct pie_exchange *exchange_of(HCONN id) { return id; }
+
+static bool is_running(struct pie_exchange *x) { return atomic_load(&x->state) == PIE_X_RUNNING; }
+
+/* ---- reading ---- */
+
+static BOOL WINAPI read_client(HCONN id, LPVOID buffer, LPDWORD size) {
+  struct pie_exchange *x = exchange_of(id);
+  if (!is_running(x))
+    return breach(x, "ReadClient after the session was done");
+  int64_t length = x->conn->parser.content_length;
+  if (length >= 0 && x->body_taken >= length && *size && x->conn->worker->strict && !x->conn->worker->apache)
+    return breach(x, "ReadClient past the end of the body");
+  int64_t got = pie_body_read(x, buffer, *size);
+  *size = got > 0 ? (DWORD)got : 0;
+  return got < 0 ? refuse(ERROR_READ_FAULT) : TRUE;
+}
+
+/* ---- writing ---- */
+
+static int send_self_chunked(struct pie_exchange *x, struct pie_span span) {
+  char frame[24];
+  int n = snprintf(frame, sizeof frame, "%zx\r\n", span.n);
+  struct pie_span spans[] = {{frame, (size_t)n}, span, {"\r\n", 2}};
+  return pie_output_spans(x, spans, 3);
+}
+
+static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
+  struct pie_span span = {buffer, *size};
+  if (!span.n)
+    return TRUE;
+  int err = x->self_chunked ? send_self_chunked(x, span) : pie_output_spans(x, &span, 1);
+  if (err) {
+    *size = 0;
+    return refuse(ERROR_NETNAME_DELETED);
+  }
+  x->sent += (int64_t)span.n;
+  return TRUE;
+}
+
+/* An asynchronous operation: done at once on a thread of its own, then told. */
+struct async {
+  struct pie_exchange *x;
+  void *buffer;
+  DWORD size;
+  intptr_t file;
+  uint64_t offset;
+  enum { ASYNC_WRITE, ASYNC_READ, ASYNC_FILE } what;
+  PFN_HSE_IO_COMPLETION completion;
+  PVOID context;
+};
+
+static void run_async(void *arg) {
+  struct async a = *(struct async *)arg;
+  free(arg);
+  DWORD size = a.size;
+  bool good = true;
+  if (a.what == ASYNC_WRITE)
+    good = write_now(a.x, a.buffer, &size);
+  else if (a.what == ASYNC_READ) {
+    int64_t got = pie_body_read(a.x, a.buffer, size);
+    good = got >= 0;
+    size = good ? (DWORD)got : 0;
+  } else {
+    good = pie_output_file(a.x, a.file, a.offset, a.size) == 0;
+    a.x->sent += good ? (int64_t)a.size : 0;
+  }
+  atomic_store(&a.x->io_active, false);
+  if (a.completion)
+    a.completion(&a.x->ecb, a.context, good ? size : 0, good ? 0 : ERROR_NETNAME_DELETED);
+}
+
+static BOOL start_async(struct async what) {
+  struct pie_exchange *x = what.x;
+  struct pie_thread thread;
+  if (!what.completion)
+    return breach(x, "an asynchronous operation without HSE_REQ_IO_COMPLETION");
+  if (atomic_exchange(&x->io_active, true))
+    return breach(x, "a second asynchronous operation while one is pending");
+  struct async *copy = malloc(sizeof *copy);
+  if (copy) {
+    *copy = what;
+    if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0) {
+      pie_thread_detach(&thread);
+      return TRUE;
+    }
+  }
+  free(copy);
+  atomic_store(&x->io_active, false);
+  return refuse(ERROR_INVALID_PARAMETER);
+}
+
+static BOOL WINAPI write_client(HCONN id, LPVOID buffer, LPDWORD size, DWORD flags) {
+  struct pie_exchange *x = exchange_of(id);
+  if (!is_running(x))
+    return breach(x, "WriteClient after the session was done");
+  if (!x->head_sent && *size)
+    return breach(x, "WriteClient before the response header");
+  if ((flags & HSE_IO_ASYNC) && !x->conn->worker->apache)
+    return start_async((struct async){.x = x,
+                                      .what = ASYNC_WRITE,
+                                      .buffer = buffer,
+                                      .size = *size,
+                                      .completion = x->completion,
+                                      .context = x->completion_context});
+  return write_now(x, buffer, size);
+}
+
+/* ---- the response head ---- */
+
+static bool is_terminated(struct pie_str block) {
+  return (block.n >= 4 && memcmp(block.p + block.n - 4, "\r\n\r\n", 4) == 0) ||
+         (block.n == 2 && memcmp(block.p, "\r\n", 2) == 0);
+}
+
+static const char *head_breach(struct pie_exchange *x, struct pie_str status,
+                               struct pie_str headers) {
+  if (x->head_sent)
+    return "the response header was sent twice";
+  if (status.n < 3 || status.p[0] < '1' || status.p[0] > '9')
+    return "the status is not like \"200 OK\"";
+  if (!is_terminated(headers))
+    return "the header block does not end with an empty line";
+  return NULL;
+}
+
+/* mod_isapi refuses status 500 but keeps it, when a head was given before (section 9, 3). */
+static BOOL apache_500(struct pie_exchange *x, struct pie_str status) {
+  (void)status;
+  x->status = 500;
+  return refuse(ERROR_INVALID_PARAMETER);
+}
+
+static BOOL send_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
+  bool apache = x->conn->worker->apache;
+  if (apache && pie_str_starts(status, PIE_STR("500")))
+    return apache_500(x, status);
+  const char *wrong = head_breach(x, status, headers);
+  if (wrong)
+    return breach(x, wrong);
+  struct pie_buf out;
+  pie_buf_init(&out, PIE_RESPONSE_HEAD_LIMIT);
+  int err = pie_output_head(x, status, headers, &out);
+  struct pie_span span = {out.p, out.n};
+  err = err ? err : pie_output_spans(x, &span, 1);
+  pie_buf_free(&out);
+  return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
+}
+
+static BOOL send_header_ex(struct pie_exchange *x, const HSE_SEND_HEADER_EX_INFO *info) {
+  struct pie_str status = {info->pszStatus, info->cchStatus};
+  struct pie_str headers = {info->pszHeader, info->cchHeader};
+  if (!info->fKeepConn)
+    x->wants_close = true;
+  return send_head(x, status.p && !status.n ? pie_str_from(status.p) : status,
+                   headers.p && !headers.n ? pie_str_from(headers.p) : headers);
+}
+
+/* ---- VECTOR_SEND ---- */
+
+static const char *vector_breach(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  bool with_head = v->dwFlags & HSE_IO_SEND_HEADERS;
+  if (x->final_sent)
+    return "VECTOR_SEND after HSE_IO_FINAL_SEND";
+  if (with_head != (v->pszStatus != NULL) || with_head != (v->pszHeaders != NULL))
+    return "VECTOR_SEND: status and headers must be given with HSE_IO_SEND_HEADERS, and only then";
+  if (!with_head && !x->head_sent)
+    return "VECTOR_SEND of a body before the response header";
+  if (v->nElementCount && !v->lpElementArray)
+    return "VECTOR_SEND: elements without an array";
+  return with_head ? head_breach(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders)) : NULL;
+}
+
+static int flush(struct pie_exchange *x, struct pie_span *spans, size_t *count) {
+  size_t n = *count;
+  *count = 0;
+  return n ? pie_output_spans(x, spans, n) : 0;
+}
+
+static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v,
+                         struct pie_str head) {
+  struct pie_span spans[SPANS_MAX];
+  size_t count = 0;
+  int err = 0;
+  if (head.n)
+    spans[count++] = (struct pie_span){head.p, head.n};
+  for (DWORD i = 0; i < v->nElementCount && !err; i++) {
+    const HSE_VECTOR_ELEMENT *e = &v->lpElementArray[i];
+    x->sent += (int64_t)e->cbSize;
+    if (e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE) {
+      err = flush(x, spans, &count);
+      err = err ? err : pie_output_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
+      continue;
+    }
+    if (count == SPANS_MAX)
+      err = flush(x, spans, &count);
+    spans[count++] = (struct pie_span){(char *)e->pvContext + e->cbOffset, (size_t)e->cbSize};
+  }
+  return err ? err : flush(x, spans, &count);
+}
+
+static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  const char *wrong = vector_breach(x, v);
+  if (wrong)
+    return breach(x, wrong);
+  if (v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
+    x->wants_close = true;
+  struct pie_buf head;
+  pie_buf_init(&head, PIE_RESPONSE_HEAD_LIMIT);
+  int err = 0;
+  if (v->dwFlags & HSE_IO_SEND_HEADERS)
+    err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), &head);
+  err = err ? err : send_elements(x, v, pie_buf_str(&head));
+  pie_buf_free(&head);
+  x->final_sent = !err && (v->dwFlags & HSE_IO_FINAL_SEND);
+  return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
+}
+
+/* ---- TRANSMIT_FILE ---- */
+
+static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
+  intptr_t file = (intptr_t)info->hFile;
+  int64_t size = pie_file_size(file);
+  if (size < 0 || info->Offset > size)
+    return refuse(ERROR_INVALID_PARAMETER);
+  uint64_t length = info->BytesToWrite ? info->BytesToWrite : (uint64_t)size - info->Offset;
+  if (info->dwFlags & HSE_IO_SEND_HEADERS) {
+    struct pie_str headers = {info->pHead, info->HeadLength};
+    if (!send_head(x, pie_str_from(info->pszStatusCode), headers))
+      return FALSE;
+  } else if (!x->head_sent) {
+    return breach(x, "TRANSMIT_FILE before the response header");
+  }
+  if (info->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
+    x->wants_close = true;
+  PFN_HSE_IO_COMPLETION completion = info->pfnHseIO ? info->pfnHseIO : x->completion;
+  if ((info->dwFlags & HSE_IO_ASYNC) && completion && length <= UINT32_MAX)
+    return start_async((struct async){.x = x,
+                                      .what = ASYNC_FILE,
+                                      .file = file,
+                                      .offset = info->Offset,
+                                      .size = (DWORD)length,
+                                      .completion = completion,
+                                      .context = info->pContext});
+  if (pie_output_file(x, file, info->Offset, length))
+    return refuse(ERROR_NETNAME_DELETED);
+  x->sent += (int64_t)length;
+  DWORD tail = info->TailLength;
+  return tail ? write_now(x, info->pTail, &tail) : TRUE;
+}
+
+/* ---- the rest ---- */
+
+static BOOL done_with_session(struct pie_exchange *x, const DWORD *status) {
+  x->outcome = status ? *status : HSE_STATUS_SUCCESS;
+  int expected = PIE_X_RUNNING;
+  if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE))
+    return breach(x, "DONE_WITH_SESSION twice");
+  pie_exchange_finished(x);
+  return TRUE;
+}
+
+static BOOL set_completion(struct pie_exchange *x, void *function, void *context) {
+  memcpy(&x->completion, &function, sizeof x->completion);
+  x->completion_context = context;
+  return TRUE;
+}
+
+static BOOL apache_support(struct pie_exchange *x, DWORD code, LPVOID buffer) {
+  switch (code) {
+  case HSE_REQ_SEND_RESPONSE_HEADER_EX:
+    return send_header_ex(x, buffer);
+  case HSE_REQ_TRANSMIT_FILE:
+    return transmit_file(x, buffer);
+  case HSE_REQ_IS_CONNECTED:
+    *(BOOL *)buffer = !x->broken;
+    return TRUE;
+  case HSE_REQ_IS_KEEP_CONN:
+    *(BOOL *)buffer = x->head_sent && !x->wants_close;
+    return TRUE;
+  default:
+    return refuse(ERROR_INVALID_PARAMETER);
+  }
+}
+
+static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LPDWORD type) {
+  struct pie_exchange *x = exchange_of(id);
+  if (!is_running(x))
+    return breach(x, code == HSE_REQ_DONE_WITH_SESSION
+                         ? "DONE_WITH_SESSION twice"
+                         : "ServerSupportFunction after the session was done");
+  if (x->conn->worker->apache)
+    return apache_support(x, code, buffer);
+  switch (code) {
+  case HSE_REQ_VECTOR_SEND:
+    return vector_send(x, buffer);
+  case HSE_REQ_DONE_WITH_SESSION:
+    return done_with_session(x, buffer);
+  case HSE_REQ_IO_COMPLETION:
+    return set_completion(x, buffer, type);
+  case HSE_REQ_SEND_RESPONSE_HEADER_EX:
+    return send_header_ex(x, buffer);
+  case HSE_REQ_SEND_RESPONSE_HEADER:
+    x->wants_close = true;
+    return send_head(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
+                     type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
+  case HSE_REQ_TRANSMIT_FILE:
+    return transmit_file(x, buffer);
+  case HSE_REQ_ASYNC_READ_CLIENT:
+    return start_async((struct async){.x = x,
+                                      .what = ASYNC_READ,
+                                      .buffer = buffer,
+                                      .size = *size,
+                                      .completion = x->completion,
+                                      .context = x->completion_context});
+  case HSE_REQ_CLOSE_CONNECTION:
+  case HSE_REQ_ABORTIVE_CLOSE:
+    x->broken = x->wants_close = true;
+    pie_socket_shutdown(x->conn->socket);
+    return TRUE;
+  case HSE_REQ_IS_CONNECTED:
+    *(BOOL *)buffer = !x->broken && pie_socket_is_connected(x->conn->socket);
+    return TRUE;
+  case HSE_REQ_IS_KEEP_CONN:
+    *(BOOL *)buffer = x->conn->parser.keep_alive;
+    return TRUE;
+  case HSE_REQ_SET_FLUSH_FLAG:
+  case HSE_APPEND_LOG_PARAMETER:
+    return TRUE; /* nothing is held back; the access log has a form of its own */
+  case HSE_REQ_REPORT_UNHEALTHY:
+    pie_log(x->conn->worker->log, PIE_LOG_ERROR, "the extension reports itself unhealthy: %s",
+            buffer ? (const char *)buffer : "no reason given");
+    atomic_store(&x->conn->worker->unhealthy, true);
+    uv_async_send(&x->conn->worker->wake);
+    return TRUE;
+  default:
+    return refuse(ERROR_INVALID_PARAMETER);
+  }
+}
+
+/* ---- the block itself ---- */
+
+static char *text(struct pie_str value) { return (char *)(uintptr_t)value.p; }
+
+static char *or_null(struct pie_exchange *x, struct pie_str value) {
+  return x->conn->worker->apache && !value.n ? NULL : text(value);
+}
+
+void pie_ecb_fill(struct pie_exchange *x) {
+  struct pie_http_parser *parser = &x->conn->parser;
+  struct pie_str type = PIE_STR("");
+  struct pie_arena *arena = &x->arena;
+  bool apache = x->conn->worker->apache;
+  pie_http_find(parser, PIE_STR("Content-Type"), &type);
+  int64_t length = parser->content_length;
+  bool unknown = parser->chunked || length >= (int64_t)UINT32_MAX;
+  x->ecb = (EXTENSION_CONTROL_BLOCK){
+      .cbSize = sizeof x->ecb,
+      .dwVersion = apache ? 0x500 : MAKELONG(0, 8),
+      .ConnID = x,
+      .dwHttpStatusCode = apache ? 0 : 200,
+      .lpszMethod = text(pie_buf_str(&parser->method)),
+      .lpszQueryString = text(pie_arena_copy(arena, parser->query)),
+      .lpszPathInfo = or_null(x, x->path),
+      .lpszPathTranslated = or_null(x, PIE_STR("")),
+      .lpszContentType = or_null(x, pie_arena_copy(arena, type)),
+      .cbTotalBytes = apache    ? (DWORD)(length > 0 ? length : 0)
+                      : unknown ? PIE_ISAPI_LENGTH_UNKNOWN
+                                : (DWORD)(length > 0 ? length : 0),
+      .cbAvailable = (DWORD)x->ahead.n,
+      .lpbData = x->ahead.n ? (LPBYTE)x->ahead.p : NULL,
+      .GetServerVariable = pie_ecb_get_variable,
+      .WriteClient = write_client,
+      .ReadClient = read_client,
+      .ServerSupportFunction = support,
+  };
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request through the extension and back. All of it runs on the loop thread, but for
+ * pie_exchange_finished.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "host/host.h"
+
+#include <string.h>
+
+void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn) {
+  *x = (struct pie_exchange){.conn = conn, .declared = -1};
+  pie_arena_init(&x->arena, PIE_ARENA_MAX);
+  pie_buf_init(&x->ahead, PIE_BODY_WINDOW);
+  pie_buf_init(&x->body, PIE_BODY_WINDOW);
+}
+
+void pie_exchange_free(struct pie_exchange *x) {
+  pie_arena_free(&x->arena);
+  pie_buf_free(&x->ahead);
+  pie_buf_free(&x->body);
+}
+
+static void reset(struct pie_exchange *x) {
+  struct pie_arena arena = x->arena;
+  struct pie_buf ahead = x->ahead, body = x->body;
+  struct pie_conn *conn = x->conn;
+  pie_arena_reset(&arena);
+  pie_buf_clear(&ahead);
+  pie_buf_clear(&body);
+  *x = (struct pie_exchange){
+      .conn = conn, .declared = -1, .arena = arena, .ahead = ahead, .body = body};
+}
+
+/* The path, decoded and without dot segments, as IIS and httpd hand it over. */
+static struct pie_str decode_path(struct pie_exchange *x) {
+  struct pie_str encoded = x->conn->parser.path;
+  char *out = pie_arena_alloc(&x->arena, encoded.n + 1);
+  if (!out)
+    return (struct pie_str){NULL, 0};
+  size_t n = pie_str_percent_decode(encoded, out);
+  if (n && out[0] == '/')
+    n = pie_str_remove_dots(out, n);
+  out[n] = '\0';
+  return (struct pie_str){out, n};
+}
+
+/* The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2). */
+static int replace_host(struct pie_http_parser *p) {
+  struct pie_buf raw;
+  int err = 0;
+  bool replaced = false;
+  pie_buf_init(&raw, p->raw.max + p->authority.n + 16);
+  for (size_t i = 0; i <= p->field_count && !err; i++) {
+    bool is_host = i == p->field_count || pie_str_equal_nocase(pie_http_name(p, i), PIE_STR("Host"));
+    if (is_host && replaced)
+      continue;
+    struct pie_str name = is_host ? PIE_STR("Host") : pie_http_name(p, i);
+    struct pie_str value = is_host ? p->authority : pie_http_value(p, i);
+    replaced = replaced || is_host;
+    if (i < p->field_count)
+      p->fields[i] = (struct pie_http_field){.name = (uint32_t)raw.n,
+                                             .name_length = (uint32_t)name.n,
+                                             .value = (uint32_t)(raw.n + name.n + 2),
+                                             .value_length = (uint32_t)value.n};
+    err = pie_buf_add(&raw, name);
+    err = err ? err : pie_buf_adds(&raw, ": ");
+    err = err ? err : pie_buf_add(&raw, value);
+    err = err ? err : pie_buf_adds(&raw, "\r\n");
+  }
+  pie_buf_free(&p->raw);
+  p->raw = raw;
+  return err;
+}
+
+static int prepare(struct pie_exchange *x) {
+  struct pie_http_parser *p = &x->conn->parser;
+  if (p->authority.n && replace_host(p))
+    return 503;
+  x->host = p->authority;
+  if (!x->host.n)
+    pie_http_find(p, PIE_STR("Host"), &x->host);
+  x->path = decode_path(x);
+  if (!x->path.p)
+    return 503;
+  if (memchr(x->path.p, '\0', x->path.n))
+    return 400;
+  struct pie_buf ahead = x->ahead;
+  x->ahead = x->body;
+  x->body = ahead;
+  x->body_taken = (int64_t)x->ahead.n;
+  x->needs_continue = p->expects_continue && !x->ahead.n && !x->body_complete;
+  x->started_us = (uint64_t)pie_clock_unix_us();
+  return 0;
+}
+
+/* HttpExtensionProc has returned, here or on a thread of ours. */
+static void returned(struct pie_exchange *x, uint32_t outcome) {
+  struct pie_worker *worker = x->conn->worker;
+  if (outcome == HSE_STATUS_PENDING) {
+    if (worker->apache)
+      pie_strict_breach(worker, "HSE_STATUS_PENDING where mod_isapi does not allow it");
+    return;
+  }
+  int expected = PIE_X_RUNNING;
+  if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE)) {
+    if (worker->strict)
+      pie_strict_breach(worker, "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
+    return;
+  }
+  x->outcome = outcome;
+  pie_exchange_end(x);
+}
+
+static void run_in_thread(uv_work_t *work) {
+  struct pie_exchange *x = work->data;
+  x->outcome = x->conn->worker->extension.proc(&x->ecb);
+}
+
+static void on_thread_returned(uv_work_t *work, int status) {
+  struct pie_exchange *x = work->data;
+  (void)status;
+  x->in_thread = false;
+  if (x->mailed)
+    pie_exchange_end(x);
+  else
+    returned(x, x->outcome);
+}
+
+void pie_exchange_begin(struct pie_exchange *x) {
+  struct pie_worker *worker = x->conn->worker;
+  int status = prepare(x);
+  if (status) {
+    pie_conn_refuse(x->conn, status, "The request cannot be taken.");
+    return;
+  }
+  pie_ecb_fill(x);
+  atomic_store(&x->state, PIE_X_RUNNING);
+  if (worker->in_threads) {
+    x->in_thread = true;
+    x->work.data = x;
+    if (uv_queue_work(&worker->loop, &x->work, run_in_thread, on_thread_returned) == 0)
+      return;
+    x->in_thread = false;
+    atomic_store(&x->state, PIE_X_IDLE);
+    pie_conn_refuse(x->conn, 503, "No thread could be started.");
+    return;
+  }
+  uint32_t outcome = worker->extension.proc(&x->ecb);
+  if (outcome == HSE_STATUS_PENDING)
+    return; /* another thread owns it: x may not be touched */
+  returned(x, outcome);
+}
+
+void pie_exchange_finished(struct pie_exchange *x) {
+  struct pie_conn *conn = x->conn;
+  struct pie_worker *worker = conn->worker;
+  pie_mutex_lock(&worker->mail_lock);
+  bool first = worker->mail == NULL;
+  conn->next_mail = worker->mail;
+  worker->mail = conn;
+  pie_mutex_unlock(&worker->mail_lock);
+  if (first)
+    uv_async_send(&worker->wake);
+}
+
+static bool is_bodiless(const struct pie_exchange *x) {
+  return x->status < 200 || x->status == 204 || x->status == 304 ||
+         pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
+}
+
+static bool is_complete(struct pie_exchange *x) {
+  if (x->broken || x->outcome == HSE_STATUS_ERROR)
+    return false;
+  if (is_bodiless(x))
+    return true;
+  return x->declared < 0 || x->sent == x->declared;
+}
+
+static void end_self_chunked(struct pie_exchange *x) {
+  struct pie_span end = {"0\r\n\r\n", 5};
+  if (x->self_chunked && !is_bodiless(x))
+    pie_output_spans(x, &end, 1);
+}
+
+void pie_exchange_end(struct pie_exchange *x) {
+  struct pie_conn *conn = x->conn;
+  PIE_CHECK(conn->phase == PIE_CONN_RUNNING);
+  if (x->in_thread) {
+    x->mailed = true;
+    return;
+  }
+  end_self_chunked(x);
+  if (!x->head_sent && !x->broken) {
+    pie_conn_refuse(conn, x->body_status ? x->body_status : 500,
+                    x->body_status ? "The request body is malformed or too large."
+                                   : "The extension gave no response.");
+    return;
+  }
+  pie_access_log(x);
+  if (!is_complete(x)) {
+    pie_conn_close(conn);
+    return;
+  }
+  bool again = conn->parser.keep_alive && !x->wants_close && x->body_complete && !conn->eof &&
+               !conn->worker->stopping;
+  if (!again) {
+    pie_conn_linger(conn);
+    return;
+  }
+  reset(x);
+  pie_conn_next(conn);
+}

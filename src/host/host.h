@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Our own ISAPI host. It serves any ISAPI extension over HTTP/1 and keeps IIS's side of the
+ * contract. One process has one loop thread; the extension's threads do the rest:
+ *
+ * - The loop thread accepts, reads and parses requests, and keeps the time limits.
+ * - A complete request head goes to HttpExtensionProc. From then until the extension is done, its
+ *   thread owns the exchange: it reads what is missing of the body and writes the response on the
+ *   (non-blocking) socket itself, waiting with poll(). So a slow client holds back its own request
+ *   only, and nothing is buffered for it.
+ * - DONE_WITH_SESSION gives the connection back to the loop, through the mailbox.
+ */
+#ifndef PIE_HOST_HOST_H
+#define PIE_HOST_HOST_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "http/parser.h"
+#include "platform/platform.h"
+#include "pyisapie/isapi.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+struct pie_worker;
+struct pie_conn;
+
+enum {
+  PIE_READ_SIZE = 64 * 1024,          /* one read from a socket */
+  PIE_AHEAD_MAX = 48 * 1024,          /* of a body, handed over with the request (lpbData) */
+  PIE_INPUT_MAX = 128 * 1024,         /* bytes of further requests kept while one runs */
+  PIE_BODY_WINDOW = 512 * 1024,       /* decoded body bytes between socket and extension */
+  PIE_ARENA_MAX = 4 * 1024 * 1024,    /* memory of one request, besides its buffers */
+  PIE_RESPONSE_HEAD_LIMIT = 1 << 20,  /* header block of a response */
+  PIE_LINGER_MS = 2000,               /* how long a client may take to see a refusal */
+  PIE_LISTENERS_MAX = 64
+};
+
+/* ---- an exchange: one request and its response ---- */
+
+enum pie_exchange_state {
+  PIE_X_IDLE,    /* no request yet, or an incomplete one */
+  PIE_X_RUNNING, /* the extension has it */
+  PIE_X_DONE     /* it is done; the loop has yet to take it back */
+};
+
+struct pie_exchange {
+  EXTENSION_CONTROL_BLOCK ecb; /* ConnID points at the exchange */
+  struct pie_conn *conn;
+  struct pie_arena arena;
+  _Atomic int state;
+  struct pie_str path, script; /* decoded */
+  struct pie_str host;         /* the authority that the client asked for */
+  uint32_t outcome;            /* HSE_STATUS_* */
+  uint64_t started_us;
+  uv_work_t work;         /* for extensions that run on threads of ours */
+  bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */
+
+  /* The request body. */
+  struct pie_buf ahead; /* what lpbData points at */
+  struct pie_buf body;  /* decoded and not read yet */
+  size_t body_at;
+  int64_t body_taken; /* bytes given to the extension, with those ahead */
+  bool body_complete, body_failed, needs_continue;
+  int body_status; /* of a body that had to be refused */
+
+  /* The response. */
+  bool head_sent, final_sent, broken, wants_close;
+  int status;
+  int64_t declared; /* Content-Length, or -1 */
+  int64_t sent;     /* body bytes, with the extension's chunk framing */
+  bool chunked;     /* framed by the extension */
+  bool self_chunked; /* framed by us (quirks) */
+
+  PFN_HSE_IO_COMPLETION completion;
+  PVOID completion_context;
+  atomic_bool io_active; /* an asynchronous operation runs */
+};
+
+/* ---- a connection ---- */
+
+enum pie_conn_phase {
+  PIE_CONN_IDLE,    /* between requests */
+  PIE_CONN_HEAD,    /* a request has begun */
+  PIE_CONN_RUNNING, /* the extension has it */
+  PIE_CONN_LINGER,  /* answered; what still comes is thrown away until the client closes */
+  PIE_CONN_CLOSING
+};
+
+struct pie_conn {
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } uv;
+  uv_timer_t timer;
+  struct pie_worker *worker;
+  struct pie_conn *next, *previous; /* all open ones */
+  struct pie_conn *next_mail;
+  pie_socket socket;
+  enum pie_conn_phase phase;
+  int64_t deadline; /* of uv_now; 0: none */
+  int handles;      /* open uv handles: freed at 0 */
+  bool reading, eof, is_local;
+  bool parsing; /* in conn.c, parse(): what ends there is continued there */
+  struct pie_http_parser parser;
+  struct pie_buf input; /* read and not parsed yet */
+  struct pie_exchange exchange;
+  char remote_addr[64], remote_port[8], local_addr[64], local_port[8];
+};
+
+/* ---- a worker ---- */
+
+struct pie_extension {
+  pie_http_extension_proc_fn proc;
+  pie_terminate_extension_fn terminate;
+  pie_http_extension_warm_fn warm; /* ours only; such an extension does not block the loop */
+};
+
+struct pie_listener {
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } uv;
+  struct pie_worker *worker;
+  bool is_local, waiting; /* a connection waits for room */
+};
+
+struct pie_variable_slot;
+
+struct pie_worker {
+  uv_loop_t loop;
+  uv_thread_t loop_thread;
+  int open_handles; /* of the worker's own: the loop ends when all are closed */
+  const struct pie_settings *settings;
+  struct pie_log *log;
+  struct pie_log_file *access;
+  struct pie_extension extension;
+  struct pie_http_limits limits;
+  bool strict, apache, in_threads;
+  char door_path[PIE_PATH_MAX];
+  char software[64];
+
+  struct pie_listener listeners[PIE_LISTENERS_MAX];
+  size_t listener_count;
+  struct pie_conn *conns;
+  size_t conn_count;
+
+  uv_async_t wake;
+  struct pie_mutex mail_lock;
+  struct pie_conn *mail;
+  uv_signal_t signals[3];
+  uv_timer_t stop_timer;
+  uv_pipe_t control; /* from the supervisor; its end means: stop */
+  bool has_control, stopping, forced, terminating;
+  uv_work_t terminate_work;
+  struct pie_conn *warming; /* stands for a request while the extension starts */
+  uv_work_t warm_work;
+  atomic_bool unhealthy; /* the extension has said so */
+  int exit_code;
+
+  char date[48]; /* "Date: ...\r\n" for this second */
+  atomic_llong date_second;
+  struct pie_mutex date_lock;
+  char read_buffer[PIE_READ_SIZE];
+};
+
+/* What a face (executable or Python module) gives. */
+struct pie_host {
+  struct pie_settings settings;
+  struct pie_log log;
+  struct pie_log_file *log_file;
+  char door[PIE_PATH_MAX];
+  char **worker_command; /* NULL-terminated; arguments name=value are added */
+  bool is_worker;        /* started by a supervisor: standard input is the control channel */
+};
+
+/* A socket that somebody listens on. */
+struct pie_bound {
+  pie_socket socket;
+  bool is_local;
+  char url[256];
+};
+
+/* These run until they are told to stop, and return the process's exit code. */
+int pie_host_run(struct pie_host *host); /* opens the sockets, then one of: */
+int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
+int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
+
+/* What a worker says over its control channel when it accepts connections. */
+#define PIE_WORKER_READY "ready\n"
+
+/* True on the thread that runs the loop: there nothing may wait. */
+bool pie_worker_on_loop(const struct pie_worker *worker);
+void pie_worker_stop(struct pie_worker *worker);
+void pie_worker_conn_gone(struct pie_worker *worker); /* room for another, or the last one */
+
+/* conn.c: on the loop thread */
+struct pie_conn *pie_conn_new(struct pie_worker *worker);
+void pie_conn_free(struct pie_conn *conn);
+void pie_conn_accept(struct pie_listener *listener);
+void pie_conn_refuse(struct pie_conn *conn, int status, const char *text);
+void pie_conn_close(struct pie_conn *conn);
+void pie_conn_linger(struct pie_conn *conn);
+void pie_conn_next(struct pie_conn *conn); /* the exchange is over: the next request */
+void pie_conn_stop(struct pie_conn *conn); /* closes when nothing runs */
+void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms);
+void pie_conn_read_more(struct pie_conn *conn);
+
+/* exchange.c */
+void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn);
+void pie_exchange_free(struct pie_exchange *x);
+void pie_exchange_begin(struct pie_exchange *x); /* on the loop thread: to the extension */
+void pie_exchange_finished(struct pie_exchange *x); /* from any thread: to the loop */
+void pie_exchange_end(struct pie_exchange *x);      /* on the loop thread: take it back */
+int pie_exchange_on_body(void *context, const char *bytes, size_t n); /* parser's */
+
+/* ecb.c: the callbacks */
+void pie_ecb_fill(struct pie_exchange *x);
+_Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what);
+
+/* ecb_variables.c */
+BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR name, LPVOID buffer, LPDWORD size);
+
+/* body.c: the thread that owns the exchange */
+int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
+
+/* output.c: the same */
+int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);
+int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
+int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
+                    struct pie_buf *out);
+struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n);
+
+/* access.c */
+void pie_access_log(struct pie_exchange *x);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Response bytes, written by the thread that owns the exchange.
+ */
+#include "base/error.h"
+#include "host/host.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { FILE_PIECE = 1024 * 1024, COPY_PIECE = 32 * 1024 };
+
+/* On the loop thread nothing may wait: a client that takes nothing of a short answer loses it. */
+static int wait_for_room(struct pie_exchange *x) {
+  int64_t limit = x->conn->worker->settings->number[PIE_SET_WRITE_TIMEOUT];
+  int timeout = pie_worker_on_loop(x->conn->worker) ? 0 : limit ? (int)limit : -1;
+  return pie_socket_wait(x->conn->socket, true, timeout) ? -PIE_EGONE : 0;
+}
+
+static int broken(struct pie_exchange *x) {
+  x->broken = true;
+  return -PIE_EGONE;
+}
+
+int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count) {
+  if (x->broken)
+    return -PIE_EGONE;
+  while (count) {
+    int64_t sent = pie_socket_send(x->conn->socket, spans, count);
+    if (sent == -PIE_EAGAIN && wait_for_room(x) == 0)
+      continue;
+    if (sent < 0)
+      return broken(x);
+    while (count && (size_t)sent >= spans->n) {
+      sent -= (int64_t)spans->n;
+      spans++;
+      count--;
+    }
+    if (count) {
+      spans->p = (const char *)spans->p + sent;
+      spans->n -= (size_t)sent;
+    }
+  }
+  return 0;
+}
+
+/* For files that the system cannot send by itself. */
+static int copy_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
+  char piece[COPY_PIECE];
+  while (length) {
+    size_t n = length < sizeof piece ? (size_t)length : sizeof piece;
+    int64_t got = pie_file_read_at(file, offset, piece, n);
+    struct pie_span span = {piece, got > 0 ? (size_t)got : 0};
+    if (got <= 0 || pie_output_spans(x, &span, 1))
+      return broken(x);
+    offset += (uint64_t)got;
+    length -= (uint64_t)got;
+  }
+  return 0;
+}
+
+int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
+  if (x->broken)
+    return -PIE_EGONE;
+  while (length) {
+    size_t n = length < FILE_PIECE ? (size_t)length : FILE_PIECE;
+    int64_t sent = pie_socket_send_file(x->conn->socket, file, offset, n);
+    if (sent == -PIE_EAGAIN && wait_for_room(x) == 0)
+      continue;
+    if (sent == -PIE_ENOTSUP)
+      return copy_file(x, file, offset, length);
+    if (sent < 0)
+      return broken(x);
+    offset += (uint64_t)sent;
+    length -= (uint64_t)sent;
+  }
+  return 0;
+}
+
+struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
+  static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  long long second = pie_clock_unix_us() / 1000000;
+  pie_mutex_lock(&worker->date_lock);
+  if (worker->date_second != second) {
+    time_t now = (time_t)second;
+    struct tm tm = *gmtime(&now); /* under our lock, and nobody else calls it here */
+    snprintf(worker->date, sizeof worker->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+             days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+             tm.tm_min, tm.tm_sec);
+    worker->date_second = second;
+  }
+  int used = snprintf(out, n, "%s", worker->date);
+  pie_mutex_unlock(&worker->date_lock);
+  return (struct pie_str){out, used > 0 ? (size_t)used : 0};
+}
+
+struct head_facts {
+  bool date, server, connection;
+};
+
+/* What the extension's header block says about framing and the connection. */
+static void scan_headers(struct pie_exchange *x, struct pie_str block, struct head_facts *facts) {
+  while (block.n) {
+    struct pie_str value = pie_str_cut(&block, '\n');
+    if (value.n && value.p[value.n - 1] == '\r')
+      value.n--;
+    struct pie_str name = pie_str_cut(&value, ':');
+    value = pie_str_trim(value);
+    if (pie_str_equal_nocase(name, PIE_STR("Content-Length")))
+      pie_str_to_int64(value, &x->declared);
+    else if (pie_str_equal_nocase(name, PIE_STR("Transfer-Encoding")))
+      x->chunked = true;
+    else if (pie_str_equal_nocase(name, PIE_STR("Date")))
+      facts->date = true;
+    else if (pie_str_equal_nocase(name, PIE_STR("Server")))
+      facts->server = true;
+    else if (pie_str_equal_nocase(name, PIE_STR("Connection"))) {
+      facts->connection = true;
+      x->wants_close = x->wants_close || pie_str_has_token(value, PIE_STR("close"));
+    }
+  }
+}
+
+static bool has_no_body(const struct pie_exchange *x) {
+  return x->status < 200 || x->status == 204 || x->status == 304 ||
+         pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
+}
+
+/* How the client will know the end, where the extension has not said. */
+static int add_framing(struct pie_exchange *x, const struct head_facts *facts,
+                       struct pie_buf *out) {
+  struct pie_http_parser *parser = &x->conn->parser;
+  bool delimited = has_no_body(x) || x->declared >= 0 || x->chunked;
+  int err = 0;
+  if (!delimited && x->conn->worker->apache && parser->minor == 1) {
+    x->self_chunked = delimited = true;
+    err = pie_buf_adds(out, "Transfer-Encoding: chunked\r\n");
+  }
+  if (!delimited || !parser->keep_alive || x->conn->worker->stopping)
+    x->wants_close = true;
+  if (err || facts->connection)
+    return err;
+  if (x->wants_close)
+    return pie_buf_adds(out, "Connection: close\r\n");
+  return parser->minor == 0 ? pie_buf_adds(out, "Connection: keep-alive\r\n") : 0;
+}
+
+int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
+                    struct pie_buf *out) {
+  struct pie_worker *worker = x->conn->worker;
+  struct head_facts facts = {0};
+  int64_t code = 0;
+  char date[48];
+  pie_str_to_int64((struct pie_str){status.p, status.n < 3 ? status.n : 3}, &code);
+  x->status = (int)code;
+  x->declared = -1;
+  while (headers.n && (headers.p[headers.n - 1] == '\n' || headers.p[headers.n - 1] == '\r'))
+    headers.n--;
+  scan_headers(x, headers, &facts);
+  int err = pie_buf_adds(out, "HTTP/1.1 ");
+  err = err ? err : pie_buf_add(out, status);
+  err = err ? err : pie_buf_adds(out, "\r\n");
+  if (!err && !facts.date)
+    err = pie_buf_add(out, pie_worker_date(worker, date, sizeof date));
+  const char *server = pie_settings_text(worker->settings, PIE_SET_SERVER_HEADER);
+  if (!err && !facts.server && *server)
+    err = pie_buf_addf(out, "Server: %s\r\n", server);
+  if (!err && headers.n) {
+    err = pie_buf_add(out, headers);
+    err = err ? err : pie_buf_adds(out, "\r\n");
+  }
+  err = err ? err : add_framing(x, &facts, out);
+  err = err ? err : pie_buf_adds(out, "\r\n");
+  x->head_sent = true;
+  return err;
+}

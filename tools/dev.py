@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of ./dev, which has seen to the system packages before.
+
+Standard library only: it runs on the system's Python and makes the project's environments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+SOURCES = ("src", "include", "python", "meson.build", "meson.options", "pyproject.toml", "tools")
+DEMO = ROOT / "examples" / "demo"
+DEMO_APP = "demo.wsgi:application"
+OTHER_PYTHON = "cpython-3.14-linux"  # beside the machine's own, in every test run
+ALL_PYTHONS = ("cpython-3.12-linux", "cpython-3.13-linux", "cpython-3.14-linux")
+WINDOWS_PYTHONS = ("cpython-3.13-windows",)
+ALL_WINDOWS_PYTHONS = (
+    "cpython-3.11-windows",
+    "cpython-3.12-windows",
+    "cpython-3.13-windows",
+    "cpython-3.14-windows",
+)
+
+
+class Failed(Exception):
+    """A step that did not succeed; the text says which."""
+
+
+def say(text: str) -> None:
+    print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None, quiet: bool = False) -> None:
+    """Run a command in the project's root; Failed when it ends with another code than 0."""
+    words = [str(word) for word in command]
+    result = subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        if quiet:
+            print(result.stdout, file=sys.stderr)
+        raise Failed(f"{' '.join(words)} ended with code {result.returncode}")
+
+
+# ---- environments ----
+
+
+class Environment:
+    """A virtual environment in the project: .venv for the machine's Python, .venv-3.14 and so on."""
+
+    def __init__(self, python: Path, name: str = ".venv") -> None:
+        self.base = python
+        self.folder = ROOT / name
+        self.python = self.folder / "bin" / "python"
+        self.tag = name.removeprefix(".venv").removeprefix("-") or "default"
+
+    def command(self, name: str) -> Path:
+        return self.folder / "bin" / name
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables with which this environment's programs run."""
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        return {"PATH": path, "VIRTUAL_ENV": str(self.folder)}
+
+    def _stamp(self, name: str, text: str) -> tuple[Path, bool]:
+        stamp = self.folder / f".stamp-{name}"
+        return stamp, stamp.is_file() and stamp.read_text() == text
+
+    def install(self, name: str, requirements: Path) -> None:
+        """Make the environment, and install a list of requirements if it has changed."""
+        if not self.python.exists():
+            say(f"making {self.folder.name}")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            run(self.base, "-m", "venv", self.folder)
+        text = hashlib.sha256(requirements.read_bytes()).hexdigest()
+        stamp, done = self._stamp(name, text)
+        if done:
+            return
+        say(f"installing {requirements.relative_to(ROOT)} into {self.folder.name}")
+        run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
+            requirements)
+        stamp.write_text(text)
+
+    def build(self) -> None:
+        """Build the package and install it, if a source has changed."""
+        self.install("tools", ROOT / "tools" / "requirements.txt")
+        text = fingerprint()
+        stamp, done = self._stamp("build", text)
+        if done:
+            return
+        say(f"building for {self.folder.name}")
+        stamp.unlink(missing_ok=True)
+        run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+            "--no-build-isolation", "--no-deps", "--force-reinstall",
+            f"--config-settings=build-dir={BUILD / self.tag}",
+            "--config-settings=setup-args=-Dwerror=true", ".", env=self.env)  # fmt: skip
+        stamp.write_text(text)
+
+
+def fingerprint() -> str:
+    """Changes when a source does: by names, sizes and times."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        top = ROOT / name
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                stat = path.stat()
+                digest.update(f"{path}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def part(name: str) -> Path:
+    """The folder of a part of tools/parts.py, which is fetched if need be."""
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "parts.py"), name],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise Failed(f"the part {name} cannot be had")
+    return Path(result.stdout.strip().splitlines()[-1])
+
+
+def machine() -> Environment:
+    return Environment(Path(sys.executable))
+
+
+def environment_of(name: str) -> Environment:
+    """The environment of a part such as cpython-3.14-linux, or of a python's path."""
+    if os.sep in name:
+        return Environment(Path(name), f".venv-{Path(name).name}")
+    version = name.split("-")[1]
+    return Environment(part(name) / "bin" / f"python{version}", f".venv-{version}")
+
+
+# ---- commands ----
+
+
+def command_run(options: argparse.Namespace) -> None:
+    """Serve an application, or the demo site."""
+    env = machine()
+    env.build()
+    app = options.app or [DEMO_APP]
+    root = [] if options.app else ["--root", str(DEMO)]
+    reload = ["--reload"] if not options.app else []
+    if not options.app:
+        say("the demo site (user admin, password admin); Ctrl+C ends it")
+    words = [str(env.command("pyisapie")), "serve", *app, *root, *reload, *options.rest]
+    os.environ.update(env.env)
+    os.execv(words[0], words)
+
+
+def build_windows(pythons: Iterable[str]) -> None:
+    """Cross-compile everything for Windows against each of these Pythons."""
+    env = machine()
+    env.install("tools", ROOT / "tools" / "requirements.txt")
+    for name in pythons:
+        folder = BUILD / f"windows-{name.split('-')[1]}"
+        options = ["--cross-file", ROOT / "tools/cross/windows-x86_64.ini", "-Dwerror=true",
+                   f"-Dwindows_python={part(name)}"]  # fmt: skip
+        if not (folder / "build.ninja").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            run(env.command("meson"), "setup", *options, folder, env=env.env, quiet=True)
+        run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+        made = sorted(p.name for p in (folder / "src").iterdir() if p.suffix in (".dll", ".pyd", ".exe"))
+        say(f"{folder.relative_to(ROOT)}: {', '.join(made)}")
+
+
+def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:
+    """The C tests, and all they test, with a sanitizer."""
+    folder = BUILD / f"sanitize-{kind.split(',')[0]}"
+    if not (folder / "build.ninja").is_file():
+        run(env.command("meson"), "setup", "-Dtests=true", "-Dbuildtype=debugoptimized",
+            f"-Db_sanitize={kind}", "-Db_lundef=false", folder, env=env.env, quiet=True)  # fmt: skip
+    run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+    return folder
+
+
+def command_build(options: argparse.Namespace) -> None:
+    """Build into .venv; --target windows cross-compiles, --sanitize builds the C tests so."""
+    if options.target == "windows":
+        build_windows(WINDOWS_PYTHONS)
+        return
+    env = environment_of(options.python) if options.python else machine()
+    env.build()
+    if options.sanitize:
+        say(str(build_sanitized(env).relative_to(ROOT)))
+    else:
+        say(f"built: {env.command('pyisapie').relative_to(ROOT)}")
+
+
+def test_c(env: Environment) -> None:
+    """The unit tests in C, plain and with the sanitizers."""
+    folder = build_sanitized(env)
+    options = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+    run(env.command("meson"), "test", "-C", folder, "--print-errorlogs", env=env.env | options)
+
+
+def test_python(env: Environment, arguments: Sequence[str], everything: bool) -> None:
+    env.build()
+    env.install("tests", ROOT / "tests" / "requirements.txt")
+    marks = [] if everything else ["-m", "not long"]
+    run(env.python, "-m", "pytest", *marks, *arguments, env=env.env)
+
+
+class Steps:
+    """Runs steps to the end even when one fails, and tells the times."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+        self.passed = 0
+
+    def do(self, title: str, step: object, *arguments: object) -> None:
+        say(f"=== {title}")
+        began = time.monotonic()
+        try:
+            step(*arguments)  # type: ignore[operator]
+        except Failed as error:
+            self.failed.append(f"{title}: {error}")
+            say(f"FAILED: {error}")
+        else:
+            self.passed += 1
+        say(f"--- {title}: {time.monotonic() - began:.0f} s")
+
+    def end(self) -> int:
+        for text in self.failed:
+            say(f"failed: {text}")
+        print(f"steps: {self.passed} passed, {len(self.failed)} failed")
+        return 1 if self.failed else 0
+
+
+def command_test(options: argparse.Namespace) -> int:
+    """The test suite; --all adds the long tests, every Python and every Windows build."""
+    env = machine()
+    if options.rest:  # pytest's own arguments: just these tests
+        env.build()
+        test_python(env, options.rest, True)
+        return 0
+    steps = Steps()
+    steps.do("build", env.build)
+    steps.do("tests in C, with sanitizers", test_c, env)
+    steps.do("Windows cross build", build_windows,
+             ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS)  # fmt: skip
+    steps.do("tests on the machine's Python", test_python, env, [], options.all)
+    for name in ALL_PYTHONS if options.all else (OTHER_PYTHON,):
+        steps.do(f"tests on {name}", lambda name=name: test_python(
+            environment_of(name), [] if options.all else ["-m", "not long and not browser"],
+            True))  # fmt: skip
+    return steps.end()
+
+
+def command_fuzz(options: argparse.Namespace) -> None:
+    """Run each fuzz target for a minute (or --seconds) on its corpus."""
+    env = machine()
+    env.install("tools", ROOT / "tools" / "requirements.txt")
+    folder = BUILD / "fuzz"
+    if not (folder / "build.ninja").is_file():
+        run(env.command("meson"), "setup", "-Dfuzz=true", "-Dbuildtype=debugoptimized",
+            "-Db_lundef=false", folder, env=env.env | {"CC": "clang"}, quiet=True)  # fmt: skip
+    run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+    for target in sorted((folder / "fuzz").glob("fuzz_*")):
+        if target.is_file() and os.access(target, os.X_OK):
+            fuzz_one(target, options.seconds)
+
+
+def fuzz_one(target: Path, seconds: int) -> None:
+    name = target.name.removeprefix("fuzz_")
+    grown = BUILD / "fuzz-corpus" / name
+    crashes = ROOT / "fuzz" / "regression" / name
+    grown.mkdir(parents=True, exist_ok=True)
+    crashes.mkdir(parents=True, exist_ok=True)
+    say(f"=== {target.name}: {seconds} s")
+    run(target, f"-max_total_time={seconds}", "-timeout=10", "-print_final_stats=0", "-verbosity=0",
+        f"-artifact_prefix={crashes}/", grown, ROOT / "fuzz" / "corpus" / name)  # fmt: skip
+
+
+def command_bench(options: argparse.Namespace) -> None:
+    """Measure beside the peers."""
+    env = machine()
+    env.build()
+    env.install("bench", ROOT / "bench" / "requirements.txt")
+    run(env.python, "bench/run.py", *options.rest, env=env.env)
+
+
+def c_files() -> list[Path]:
+    found = [p for top in ("src", "include", "tests", "fuzz") for p in (ROOT / top).rglob("*.[ch]")]
+    return sorted(found)
+
+
+def lint_environment() -> Environment:
+    env = machine()
+    env.install("tools", ROOT / "tools" / "requirements.txt")
+    env.install("lint", ROOT / "tools" / "requirements-lint.txt")
+    return env
+
+
+def command_format(options: argparse.Namespace) -> None:
+    """Format the sources in place."""
+    env = lint_environment()
+    run("clang-format", "-i", *c_files())
+    run(env.command("ruff"), "format", ".")
+
+
+def command_lint(options: argparse.Namespace) -> int:
+    """Look for what is wrong or against the style."""
+    env = lint_environment()
+    steps = Steps()
+    steps.do("clang-format", run, "clang-format", "--dry-run", "-Werror", *c_files())
+    steps.do("ruff", run, env.command("ruff"), "check", ".")
+    steps.do("cppcheck", run, "cppcheck", "--enable=warning,portability", "--inline-suppr",
+             "--error-exitcode=1", "--quiet", "-Isrc", "-Iinclude", "-D__linux__",
+             "--suppress=missingIncludeSystem", *(ROOT / "src" / n for n in
+             ("base", "platform/unix", "isapi", "http", "host")))  # fmt: skip
+    return steps.end()
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="./dev", description="Work on PyISAPIe.")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, function: object) -> argparse.ArgumentParser:
+        text = (function.__doc__ or "").strip()
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.set_defaults(run=function)
+        return command
+
+    served = add("run", command_run)
+    served.add_argument("app", nargs="*", help="MODULE:APP; none: the demo site")
+    built = add("build", command_build)
+    built.add_argument("--python", help="another Python: its path, or a part such as " + OTHER_PYTHON)
+    built.add_argument("--target", choices=["windows"])
+    built.add_argument("--sanitize", action="store_true")
+    tested = add("test", command_test)
+    tested.add_argument("--all", action="store_true")
+    fuzzed = add("fuzz", command_fuzz)
+    fuzzed.add_argument("--seconds", type=int, default=60)
+    add("bench", command_bench)
+    add("format", command_format)
+    add("lint", command_lint)
+    return top
+
+
+def main() -> int:
+    options, rest = parser().parse_known_args()
+    options.rest = rest
+    try:
+        return options.run(options) or 0
+    except Failed as error:
+        say(f"failed: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
