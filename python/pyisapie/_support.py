@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Any
@@ -23,14 +24,20 @@ ERROR, WARNING, INFO, DEBUG = range(4)
 
 
 class LogStream(io.TextIOBase):
-    """A text stream whose lines go to the server's error log, with the request's id."""
+    """A text stream whose lines go to the server's error log, with the request's id.
+
+    A text without a newline at its end is kept, for each thread apart, until the line is
+    complete, flush() is called, or it reaches LINE_MAX characters.
+    """
 
     encoding = "utf-8"
     errors = "backslashreplace"
+    LINE_MAX = 32 * 1024
 
     def __init__(self, level: int, name: str) -> None:
         super().__init__()
         self._level = level
+        self._kept = threading.local()
         self.name = name
 
     def writable(self) -> bool:
@@ -39,12 +46,23 @@ class LogStream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() takes str, not {type(text).__name__}")
-        if text.strip():
-            _engine.log(self._level, text.encode("utf-8", "backslashreplace").decode())
+        pending = getattr(self._kept, "text", "") + text
+        lines, newline, rest = pending.rpartition("\n")
+        if len(rest) > self.LINE_MAX:
+            lines, newline, rest = pending, "\n", ""
+        self._kept.text = rest
+        if newline:
+            self._log(lines)
         return len(text)
 
+    def _log(self, text: str) -> None:
+        if text.strip():
+            _engine.log(self._level, text.encode("utf-8", "backslashreplace").decode())
+
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Log what this thread has written of a line that is not complete."""
+        text, self._kept.text = getattr(self._kept, "text", ""), ""
+        self._log(text)
 
     def close(self) -> None:
         """The log outlives its users: closing is for streams of one's own."""
@@ -218,8 +236,18 @@ def _trace(error: BaseException | None) -> str:
     return "".join(traceback.format_exception(type(error), error, shown))
 
 
+def _forget(before: set[str], root: str) -> None:
+    """Drop the application's own modules that a failed load has left: they may be mended, too."""
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        inside = not root or file.startswith(os.path.join(os.path.abspath(root), ""))
+        if inside and file.endswith(".py") and "site-packages" not in file.split(os.sep):
+            del sys.modules[name]
+
+
 def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
     """Load a site: (True, mounts), or (False, summary, detail, advice) after logging it."""
+    before = set(sys.modules)
     try:
         mounts = _load(app, root, config)
     except LoadError as error:
@@ -235,6 +263,7 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
 
             _reload.watch()
         return (True, mounts)
+    _forget(before, root)
     if reload:
         from pyisapie import _reload
 

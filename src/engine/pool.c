@@ -73,6 +73,9 @@ static void thread_main(void *arg) {
       pool->waiting--;
     }
   }
+  pie_mutex_unlock(&pool->lock);
+  pie_interp_forget();
+  pie_mutex_lock(&pool->lock);
   pool->threads--;
   pie_cond_broadcast(&pool->idle);
   pie_mutex_unlock(&pool->lock);

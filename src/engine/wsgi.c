@@ -64,21 +64,38 @@ static int send_sequence(struct pie_call *call, PyObject *result) {
   return err;
 }
 
-static int send_item(struct pie_call *call, PyObject *item) {
+static int send_item(struct pie_call *call, PyObject *item, int flags) {
   if (check_item(item) || need_response(call))
     return -1;
   struct pie_str part = {PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
-  return part.n ? pie_call_write(call, &part, 1, 0) : 0;
+  return part.n || flags ? pie_call_write(call, &part, 1, flags) : 0;
+}
+
+/* A length of one tells that the first item is the whole body (PEP 3333, "Handling the
+ * Content-Length Header"). */
+static bool has_one_item(PyObject *result) {
+  PySequenceMethods *methods = Py_TYPE(result)->tp_as_sequence;
+  if (!methods || !methods->sq_length)
+    return false;
+  Py_ssize_t length = PySequence_Size(result);
+  PyErr_Clear();
+  return length == 1;
 }
 
 /* Anything else: each item is delivered before the next one is asked for. */
 static int send_iterable(struct pie_call *call, PyObject *result) {
+  bool single = has_one_item(result), over = false;
   PyObject *iterator = PyObject_GetIter(result), *item;
   if (!iterator)
     return -1;
   int err = 0;
   while (!err && (item = PyIter_Next(iterator))) {
-    err = send_item(call, item);
+    if (!over)
+      err = send_item(call, item, single ? PIE_WRITE_FINAL : 0);
+    else if (PyObject_IsTrue(item))
+      pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
+                     "the body said it had one item, but has more: they were dropped");
+    over = single;
     Py_DECREF(item);
   }
   Py_DECREF(iterator);

@@ -28,7 +28,8 @@ static int parse_input(struct pie_exchange *x) {
   enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, n, &used);
   pie_buf_consume(&conn->input, used);
   if (event == PIE_HTTP_BAD) {
-    x->body_status = conn->parser.status;
+    if (!x->head_sent)
+      pie_output_refusal(x, conn->parser.status, conn->parser.reason);
     return failed(x);
   }
   x->body_complete = event == PIE_HTTP_END;

@@ -85,23 +85,9 @@ void pie_conn_stop(struct pie_conn *conn) {
     pie_socket_shutdown(conn->socket);
 }
 
-/* An answer of the host's own; the connection ends with it. */
 void pie_conn_refuse(struct pie_conn *conn, int status, const char *text) {
-  struct pie_exchange *x = &conn->exchange;
-  struct pie_buf out;
-  char date[48];
-  pie_buf_init(&out, 4096);
-  struct pie_str now = pie_worker_date(conn->worker, date, sizeof date);
-  pie_buf_addf(&out,
-               "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
-               "Content-Length: %zu\r\nConnection: close\r\n%s\r\n%s\n",
-               status, pie_http_reason(status), (int)now.n, now.p, strlen(text) + 1,
-               status == 503 ? "Retry-After: 1\r\n" : "", text);
-  x->status = status;
-  struct pie_span span = {out.p, out.n};
-  pie_output_spans(x, &span, out.p ? 1 : 0);
-  pie_buf_free(&out);
-  pie_access_log(x);
+  pie_output_refusal(&conn->exchange, status, text);
+  pie_access_log(&conn->exchange);
   pie_conn_linger(conn);
 }
 

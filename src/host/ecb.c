@@ -58,9 +58,13 @@ static int send_self_chunked(struct pie_exchange *x, struct pie_span span) {
 
 static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   struct pie_span span = {buffer, *size};
+  if (x->broken)
+    return refuse(ERROR_NETNAME_DELETED);
   if (!span.n)
     return TRUE;
-  int err = x->self_chunked ? send_self_chunked(x, span) : pie_output_spans(x, &span, 1);
+  int err = pie_ecb_flush_head(x);
+  if (!err)
+    err = x->self_chunked ? send_self_chunked(x, span) : pie_output_spans(x, &span, 1);
   if (err) {
     *size = 0;
     return refuse(ERROR_NETNAME_DELETED);
@@ -155,27 +159,51 @@ static const char *head_breach(struct pie_exchange *x, struct pie_str status,
   return NULL;
 }
 
-/* mod_isapi refuses status 500 but keeps it, when a head was given before (section 9, 3). */
-static BOOL apache_500(struct pie_exchange *x, struct pie_str status) {
-  (void)status;
-  x->status = 500;
-  return refuse(ERROR_INVALID_PARAMETER);
-}
-
-static BOOL send_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
-  bool apache = x->conn->worker->apache;
-  if (apache && pie_str_starts(status, PIE_STR("500")))
-    return apache_500(x, status);
-  const char *wrong = head_breach(x, status, headers);
-  if (wrong)
-    return breach(x, wrong);
+static int put_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
   struct pie_buf out;
   pie_buf_init(&out, PIE_RESPONSE_HEAD_LIMIT);
   int err = pie_output_head(x, status, headers, &out);
   struct pie_span span = {out.p, out.n};
   err = err ? err : pie_output_spans(x, &span, 1);
   pie_buf_free(&out);
-  return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
+  return err;
+}
+
+/* mod_isapi sends the head with the first body byte, or at the end. It refuses status 500 but
+ * keeps it, when a head was given before (section 9, 3). */
+static BOOL hold_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
+  bool is_500 = pie_str_starts(status, PIE_STR("500"));
+  if (is_500 && !x->held_headers.n)
+    return refuse(ERROR_INVALID_PARAMETER);
+  const char *wrong = is_500 ? NULL : head_breach(x, status, headers);
+  if (wrong)
+    return breach(x, wrong);
+  pie_buf_clear(&x->held_status);
+  int err = pie_buf_add(&x->held_status, status);
+  if (is_500)
+    return refuse(ERROR_INVALID_PARAMETER);
+  err = err ? err : pie_buf_add(&x->held_headers, headers);
+  x->head_sent = true;
+  return err ? refuse(ERROR_INVALID_PARAMETER) : TRUE;
+}
+
+int pie_ecb_flush_head(struct pie_exchange *x) {
+  if (!x->held_headers.n || x->broken)
+    return 0;
+  int err = put_head(x, pie_buf_str(&x->held_status), pie_buf_str(&x->held_headers));
+  pie_buf_clear(&x->held_headers);
+  return err;
+}
+
+static BOOL send_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
+  if (x->broken)
+    return refuse(ERROR_NETNAME_DELETED);
+  if (x->conn->worker->apache)
+    return hold_head(x, status, headers);
+  const char *wrong = head_breach(x, status, headers);
+  if (wrong)
+    return breach(x, wrong);
+  return put_head(x, status, headers) ? refuse(ERROR_NETNAME_DELETED) : TRUE;
 }
 
 static BOOL send_header_ex(struct pie_exchange *x, const HSE_SEND_HEADER_EX_INFO *info) {
@@ -231,6 +259,8 @@ static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v,
 }
 
 static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  if (x->broken)
+    return refuse(ERROR_NETNAME_DELETED);
   const char *wrong = vector_breach(x, v);
   if (wrong)
     return breach(x, wrong);
@@ -273,7 +303,7 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
                                       .size = (DWORD)length,
                                       .completion = completion,
                                       .context = info->pContext});
-  if (pie_output_file(x, file, info->Offset, length))
+  if (pie_ecb_flush_head(x) || pie_output_file(x, file, info->Offset, length))
     return refuse(ERROR_NETNAME_DELETED);
   x->sent += (int64_t)length;
   DWORD tail = info->TailLength;

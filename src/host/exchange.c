@@ -14,23 +14,35 @@ void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn) {
   pie_arena_init(&x->arena, PIE_ARENA_MAX);
   pie_buf_init(&x->ahead, PIE_BODY_WINDOW);
   pie_buf_init(&x->body, PIE_BODY_WINDOW);
+  pie_buf_init(&x->held_status, PIE_RESPONSE_HEAD_LIMIT);
+  pie_buf_init(&x->held_headers, PIE_RESPONSE_HEAD_LIMIT);
 }
 
 void pie_exchange_free(struct pie_exchange *x) {
   pie_arena_free(&x->arena);
   pie_buf_free(&x->ahead);
   pie_buf_free(&x->body);
+  pie_buf_free(&x->held_status);
+  pie_buf_free(&x->held_headers);
 }
 
 static void reset(struct pie_exchange *x) {
   struct pie_arena arena = x->arena;
   struct pie_buf ahead = x->ahead, body = x->body;
+  struct pie_buf held_status = x->held_status, held_headers = x->held_headers;
   struct pie_conn *conn = x->conn;
   pie_arena_reset(&arena);
   pie_buf_clear(&ahead);
   pie_buf_clear(&body);
-  *x = (struct pie_exchange){
-      .conn = conn, .declared = -1, .arena = arena, .ahead = ahead, .body = body};
+  pie_buf_clear(&held_status);
+  pie_buf_clear(&held_headers);
+  *x = (struct pie_exchange){.conn = conn,
+                             .declared = -1,
+                             .arena = arena,
+                             .ahead = ahead,
+                             .body = body,
+                             .held_status = held_status,
+                             .held_headers = held_headers};
 }
 
 /* The path, decoded and without dot segments, as IIS and httpd hand it over. */
@@ -165,22 +177,17 @@ void pie_exchange_finished(struct pie_exchange *x) {
     uv_async_send(&worker->wake);
 }
 
-static bool is_bodiless(const struct pie_exchange *x) {
-  return x->status < 200 || x->status == 204 || x->status == 304 ||
-         pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
-}
-
 static bool is_complete(struct pie_exchange *x) {
   if (x->broken || x->outcome == HSE_STATUS_ERROR)
     return false;
-  if (is_bodiless(x))
+  if (pie_output_is_bodiless(x))
     return true;
   return x->declared < 0 || x->sent == x->declared;
 }
 
 static void end_self_chunked(struct pie_exchange *x) {
   struct pie_span end = {"0\r\n\r\n", 5};
-  if (x->self_chunked && !is_bodiless(x))
+  if (x->self_chunked && !pie_output_is_bodiless(x))
     pie_output_spans(x, &end, 1);
 }
 
@@ -191,14 +198,17 @@ void pie_exchange_end(struct pie_exchange *x) {
     x->mailed = true;
     return;
   }
+  pie_ecb_flush_head(x);
   end_self_chunked(x);
   if (!x->head_sent && !x->broken) {
-    pie_conn_refuse(conn, x->body_status ? x->body_status : 500,
-                    x->body_status ? "The request body is malformed or too large."
-                                   : "The extension gave no response.");
+    pie_conn_refuse(conn, 500, "The extension gave no response.");
     return;
   }
   pie_access_log(x);
+  if (x->refused) {
+    pie_conn_linger(conn);
+    return;
+  }
   if (!is_complete(x)) {
     pie_conn_close(conn);
     return;

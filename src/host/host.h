@@ -63,15 +63,17 @@ struct pie_exchange {
   size_t body_at;
   int64_t body_taken; /* bytes given to the extension, with those ahead */
   bool body_complete, body_failed, needs_continue;
-  int body_status; /* of a body that had to be refused */
 
   /* The response. */
-  bool head_sent, final_sent, broken, wants_close;
+  bool head_sent, final_sent, wants_close;
+  bool broken;  /* nothing can be sent any more */
+  bool refused; /* the host has answered itself; broken for the extension */
   int status;
   int64_t declared; /* Content-Length, or -1 */
   int64_t sent;     /* body bytes, with the extension's chunk framing */
   bool chunked;     /* framed by the extension */
   bool self_chunked; /* framed by us (quirks) */
+  struct pie_buf held_status, held_headers; /* quirks: they leave with the first body byte */
 
   PFN_HSE_IO_COMPLETION completion;
   PVOID completion_context;
@@ -221,6 +223,7 @@ int pie_exchange_on_body(void *context, const char *bytes, size_t n); /* parser'
 
 /* ecb.c: the callbacks */
 void pie_ecb_fill(struct pie_exchange *x);
+int pie_ecb_flush_head(struct pie_exchange *x); /* of quirks: what is held back */
 _Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what);
 
 /* ecb_variables.c */
@@ -234,6 +237,9 @@ int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t coun
 int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
 int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
                     struct pie_buf *out);
+bool pie_output_is_bodiless(const struct pie_exchange *x); /* after the head */
+/* An answer of the host's own, after which the connection ends. */
+void pie_output_refusal(struct pie_exchange *x, int status, const char *text);
 struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n);
 
 /* access.c */

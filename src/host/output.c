@@ -97,6 +97,23 @@ struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
   return (struct pie_str){out, used > 0 ? (size_t)used : 0};
 }
 
+void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
+  struct pie_buf out;
+  char date[48];
+  pie_buf_init(&out, 4096);
+  struct pie_str now = pie_worker_date(x->conn->worker, date, sizeof date);
+  pie_buf_addf(&out,
+               "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: %zu\r\nConnection: close\r\n%s\r\n%s\n",
+               status, pie_http_reason(status), (int)now.n, now.p, strlen(text) + 1,
+               status == 503 ? "Retry-After: 1\r\n" : "", text);
+  struct pie_span span = {out.p, out.n};
+  pie_output_spans(x, &span, out.p ? 1 : 0);
+  pie_buf_free(&out);
+  x->status = status;
+  x->head_sent = x->refused = x->broken = true;
+}
+
 struct head_facts {
   bool date, server, connection;
 };
@@ -124,7 +141,7 @@ static void scan_headers(struct pie_exchange *x, struct pie_str block, struct he
   }
 }
 
-static bool has_no_body(const struct pie_exchange *x) {
+bool pie_output_is_bodiless(const struct pie_exchange *x) {
   return x->status < 200 || x->status == 204 || x->status == 304 ||
          pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
 }
@@ -133,7 +150,7 @@ static bool has_no_body(const struct pie_exchange *x) {
 static int add_framing(struct pie_exchange *x, const struct head_facts *facts,
                        struct pie_buf *out) {
   struct pie_http_parser *parser = &x->conn->parser;
-  bool delimited = has_no_body(x) || x->declared >= 0 || x->chunked;
+  bool delimited = pie_output_is_bodiless(x) || x->declared >= 0 || x->chunked;
   int err = 0;
   if (!delimited && x->conn->worker->apache && parser->minor == 1) {
     x->self_chunked = delimited = true;

@@ -227,6 +227,22 @@ static uint32_t refuse(struct pie_request *request, const struct pie_failure *fa
   return settle(request, pended);
 }
 
+/* The start has failed. Another one may be about to write its own failure: hence the copy. */
+static uint32_t refuse_failed(struct pie_request *request) {
+  struct pie_door *door = request->door;
+  struct pie_failure copy = {0};
+  pie_mutex_lock(&door->lock);
+  const struct pie_failure *says = &door->failure.says;
+  copy.status = says->status;
+  copy.summary = pie_arena_copy(&request->arena, pie_str_from(says->summary)).p;
+  copy.detail = pie_arena_copy(&request->arena, pie_str_from(says->detail)).p;
+  copy.advice = pie_arena_copy(&request->arena, pie_str_from(says->advice)).p;
+  pie_mutex_unlock(&door->lock);
+  if (!copy.summary)
+    copy.summary = "Out of memory.";
+  return refuse(request, &copy);
+}
+
 static uint32_t pass(struct pie_door *door, struct pie_request *request) {
   bool pended = request->pended; /* then it is gone when handle() is back */
   int code = door->ops->handle(door->engine, request, &request->info, door->quirks.can_pend);
@@ -257,8 +273,10 @@ void pie_door_release_parked(struct pie_door *door) {
     parked = request->next;
     if (state == PIE_DOOR_READY)
       pass(door, request);
+    else if (state == PIE_DOOR_FAILED)
+      refuse_failed(request);
     else
-      refuse(request, state == PIE_DOOR_FAILED ? &door->failure.says : &slow_start);
+      refuse(request, &slow_start);
   }
 }
 
@@ -305,7 +323,7 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   if (is_ready(door))
     return pass(door, request);
   if (!configured)
-    return refuse(request, &door->failure.says);
+    return refuse_failed(request);
   pie_mutex_lock(&door->lock);
   enum wait_result result = wait_for_start(door, request);
   pie_mutex_unlock(&door->lock);
@@ -315,7 +333,7 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   case START_PARKED:
     return HSE_STATUS_PENDING;
   case START_FAILED:
-    return refuse(request, &door->failure.says);
+    return refuse_failed(request);
   case START_BUSY:
     return refuse(request, &busy);
   case START_SLOW:

@@ -13,9 +13,17 @@ extern const struct pie_door_ops pie_door_ops;
 
 enum { TEXT_MAX = 1024, HELPER_STACK = 256 * 1024 };
 
+/* With the door's lock held. */
+static void fail_locked(struct pie_door *door, const char *summary, const char *detail,
+                        const char *advice) {
+  pie_door_failure_set(&door->failure, 500, summary, detail, advice);
+}
+
 static void fail(struct pie_door *door, const char *summary, const char *detail,
                  const char *advice) {
-  pie_door_failure_set(&door->failure, 500, summary, detail, advice);
+  pie_mutex_lock(&door->lock);
+  fail_locked(door, summary, detail, advice);
+  pie_mutex_unlock(&door->lock);
 }
 
 /* ---- settings ---- */
@@ -31,7 +39,7 @@ static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
   if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
     return true;
   snprintf(text, sizeof text, "The setting %s is \"%.200s\", but it %s.", name, value, why);
-  fail(door, text, NULL, "Mend the variable where the web server sets it, or in the environment.");
+  fail_locked(door, text, NULL, "Mend the variable where the web server sets it, or in the environment.");
   return false;
 }
 
@@ -41,7 +49,7 @@ static bool open_log(struct pie_door *door) {
   struct pie_log_file *file = pie_log_file_open(path, why, sizeof why);
   bool good = file != NULL;
   if (!good) {
-    fail(door, why, NULL, "Choose a folder that the server's account may write to (setting: log).");
+    fail_locked(door, why, NULL, "Choose a folder that the server's account may write to (setting: log).");
     file = pie_log_file_open(NULL, why, sizeof why);
   }
   pie_log_file_close(door->log_file);
@@ -138,8 +146,7 @@ static bool start_engine(struct pie_door *door) {
   };
   if (door->ops->start(door->engine, &config, &failure) == 0)
     return true;
-  pie_door_failure_set(&door->failure, failure->status, failure->summary, failure->detail,
-                       failure->advice);
+  fail(door, failure->summary, failure->detail, failure->advice);
   return false;
 }
 
@@ -202,8 +209,8 @@ void pie_door_begin_start(struct pie_door *door) {
   door->state = PIE_DOOR_STARTING;
   if (start_thread(watch_main, door, HELPER_STACK) && start_thread(start_main, door, stack))
     return;
-  fail(door, "No thread could be started.", NULL,
-       "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
+  fail_locked(door, "No thread could be started.", NULL,
+              "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
   door->state = PIE_DOOR_FAILED;
   door->retry_at = pie_clock_ms() + PIE_DOOR_RETRY_MS;
 }
