@@ -181,7 +181,7 @@ def build_windows(pythons: Iterable[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             run(env.command("meson"), "setup", *options, folder, env=env.env, quiet=True)
         run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
-        made = sorted(p.name for p in (folder / "src").iterdir() if p.suffix in (".dll", ".pyd", ".exe"))
+        made = sorted(p.name for p in folder.rglob("*") if p.suffix in (".dll", ".pyd", ".exe"))
         say(f"{folder.relative_to(ROOT)}: {', '.join(made)}")
 
 

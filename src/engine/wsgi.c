@@ -130,8 +130,8 @@ static void close_result(struct pie_call *call, PyObject *result) {
   Py_XDECREF(pending);
 }
 
-static int run(struct pie_call *call, PyObject *app, PyObject *environ) {
-  PyObject *const args[] = {environ, call->start};
+static int run(struct pie_call *call, PyObject *app, PyObject *env) {
+  PyObject *const args[] = {env, call->start};
   PyObject *result = PyObject_Vectorcall(app, args, 2, NULL);
   if (!result)
     return -1;
@@ -160,9 +160,9 @@ static void end_failed(struct pie_call *call) {
 
 void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script) {
   PyObject *input = pie_wsgi_input_new(call);
-  PyObject *environ = input ? pie_wsgi_environ(call, script, input) : NULL;
-  call->start = environ ? pie_wsgi_start_new(call) : NULL;
-  int err = call->start ? run(call, app, environ) : -1;
+  PyObject *env = input ? pie_wsgi_environ(call, script, input) : NULL;
+  call->start = env ? pie_wsgi_start_new(call) : NULL;
+  int err = call->start ? run(call, app, env) : -1;
   /* The application may have kept them: from here on they refuse. */
   if (input)
     pie_wsgi_input_close(input);
@@ -173,6 +173,6 @@ void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script) {
   else
     pie_call_finish(call, true);
   Py_CLEAR(call->start);
-  Py_XDECREF(environ);
+  Py_XDECREF(env);
   Py_XDECREF(input);
 }

@@ -74,33 +74,33 @@ static PyObject *latin1(struct pie_str text) {
 }
 
 /* Takes value. */
-static int put(PyObject *environ, PyObject *key, PyObject *value) {
+static int put(PyObject *env, PyObject *key, PyObject *value) {
   if (!value)
     return -1;
-  int err = PyDict_SetItem(environ, key, value);
+  int err = PyDict_SetItem(env, key, value);
   Py_DECREF(value);
   return err;
 }
 
-static int put_text(PyObject *environ, PyObject *key, struct pie_str text) {
-  return put(environ, key, latin1(text));
+static int put_text(PyObject *env, PyObject *key, struct pie_str text) {
+  return put(env, key, latin1(text));
 }
 
-static int put_if(PyObject *environ, PyObject *key, struct pie_str text) {
-  return text.n ? put_text(environ, key, text) : 0;
+static int put_if(PyObject *env, PyObject *key, struct pie_str text) {
+  return text.n ? put_text(env, key, text) : 0;
 }
 
 /* A field that came more than once: RFC 9110, 5.3; cookies are joined as RFC 9113, 8.2.3. */
-static int put_header(struct pie_state *state, PyObject *environ, const struct pie_header *header) {
+static int put_header(struct pie_state *state, PyObject *env, const struct pie_header *header) {
   PyObject *key = header_key(state, header->name), *value = key ? latin1(header->value) : NULL;
-  PyObject *before = value ? PyDict_GetItemWithError(environ, key) : NULL;
+  PyObject *before = value ? PyDict_GetItemWithError(env, key) : NULL;
   int err = value && !PyErr_Occurred() ? 0 : -1;
   if (before) {
     bool cookie = pie_str_equal_nocase(header->name, PIE_STR("Cookie"));
     Py_SETREF(value, PyUnicode_FromFormat(cookie ? "%U; %U" : "%U,%U", before, value));
     err = value ? 0 : -1;
   }
-  err = err ? err : PyDict_SetItem(environ, key, value);
+  err = err ? err : PyDict_SetItem(env, key, value);
   Py_XDECREF(key);
   Py_XDECREF(value);
   return err;
@@ -111,12 +111,12 @@ static bool has_own_key(struct pie_str name) {
          pie_str_equal_nocase(name, PIE_STR("Content-Length"));
 }
 
-static int put_headers(struct pie_call *call, PyObject *environ) {
+static int put_headers(struct pie_call *call, PyObject *env) {
   const struct pie_request_info *info = call->info;
   int err = 0;
   for (size_t i = 0; i < info->header_count && !err; i++) {
     if (!has_own_key(info->headers[i].name))
-      err = put_header(call->state, environ, &info->headers[i]);
+      err = put_header(call->state, env, &info->headers[i]);
   }
   return err;
 }
@@ -135,18 +135,18 @@ static PyObject *protocol_of(struct pie_state *state, struct pie_str protocol) {
   return latin1(protocol);
 }
 
-static int put_body(struct pie_call *call, PyObject *environ, PyObject *input) {
+static int put_body(struct pie_call *call, PyObject *env, PyObject *input) {
   struct pie_state *s = call->state;
   int64_t length = call->info->content_length;
-  int err = PyDict_SetItem(environ, s->s_wsgi_input, input);
-  err = err ? err : put_if(environ, s->s_content_type, call->info->content_type);
+  int err = PyDict_SetItem(env, s->s_wsgi_input, input);
+  err = err ? err : put_if(env, s->s_content_type, call->info->content_type);
   if (!err && length >= 0)
-    err = put(environ, s->s_content_length, PyUnicode_FromFormat("%lld", (long long)length));
+    err = put(env, s->s_content_length, PyUnicode_FromFormat("%lld", (long long)length));
   return err;
 }
 
 /* SCRIPT_NAME is the host's mount and ours; it is never "/". */
-static int put_path(struct pie_call *call, PyObject *environ, size_t script) {
+static int put_path(struct pie_call *call, PyObject *env, size_t script) {
   struct pie_state *s = call->state;
   const struct pie_request_info *info = call->info;
   struct pie_str mount = {info->path_info.p, script};
@@ -160,42 +160,42 @@ static int put_path(struct pie_call *call, PyObject *environ, size_t script) {
       Py_CLEAR(name);
     Py_XDECREF(more);
   }
-  int err = put(environ, s->s_script_name, name);
-  err = err ? err : put_text(environ, s->s_path_info, rest);
-  err = err ? err : put_text(environ, s->s_query_string, info->query);
-  return err ? err : put_text(environ, s->s_request_uri, info->target);
+  int err = put(env, s->s_script_name, name);
+  err = err ? err : put_text(env, s->s_path_info, rest);
+  err = err ? err : put_text(env, s->s_query_string, info->query);
+  return err ? err : put_text(env, s->s_request_uri, info->target);
 }
 
-static int put_peers(struct pie_call *call, PyObject *environ) {
+static int put_peers(struct pie_call *call, PyObject *env) {
   struct pie_state *s = call->state;
   const struct pie_request_info *info = call->info;
   bool secure = pie_str_equal(info->scheme, PIE_STR("https"));
-  int err = put_text(environ, s->s_server_name, info->server_name);
-  err = err ? err : put_text(environ, s->s_server_port, info->server_port);
-  err = err ? err : put(environ, s->s_server_protocol, protocol_of(s, info->protocol));
-  err = err ? err : put_if(environ, s->s_server_software, info->server_software);
-  err = err ? err : put_if(environ, s->s_remote_addr, info->remote_addr);
-  err = err ? err : put_if(environ, s->s_remote_port, info->remote_port);
-  err = err ? err : put_if(environ, s->s_remote_user, info->remote_user);
-  err = err ? err : put_if(environ, s->s_auth_type, info->auth_type);
+  int err = put_text(env, s->s_server_name, info->server_name);
+  err = err ? err : put_text(env, s->s_server_port, info->server_port);
+  err = err ? err : put(env, s->s_server_protocol, protocol_of(s, info->protocol));
+  err = err ? err : put_if(env, s->s_server_software, info->server_software);
+  err = err ? err : put_if(env, s->s_remote_addr, info->remote_addr);
+  err = err ? err : put_if(env, s->s_remote_port, info->remote_port);
+  err = err ? err : put_if(env, s->s_remote_user, info->remote_user);
+  err = err ? err : put_if(env, s->s_auth_type, info->auth_type);
   if (!err && secure)
-    err = PyDict_SetItem(environ, s->s_https, s->s_on) ||
-          PyDict_SetItem(environ, s->s_wsgi_url_scheme, s->s_https_scheme);
+    err = PyDict_SetItem(env, s->s_https, s->s_on) ||
+          PyDict_SetItem(env, s->s_wsgi_url_scheme, s->s_https_scheme);
   return err;
 }
 
 PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input) {
   struct pie_state *s = call->state;
-  PyObject *environ = PyDict_Copy(s->template);
-  if (!environ)
+  PyObject *env = PyDict_Copy(s->template);
+  if (!env)
     return NULL;
-  int err = put(environ, s->s_request_method, method_of(s, call->info->method));
-  err = err ? err : put_path(call, environ, script);
-  err = err ? err : put_peers(call, environ);
-  err = err ? err : put_headers(call, environ);
-  err = err ? err : put_body(call, environ, input);
-  err = err ? err : put_text(environ, s->s_request_id, call->info->id);
+  int err = put(env, s->s_request_method, method_of(s, call->info->method));
+  err = err ? err : put_path(call, env, script);
+  err = err ? err : put_peers(call, env);
+  err = err ? err : put_headers(call, env);
+  err = err ? err : put_body(call, env, input);
+  err = err ? err : put_text(env, s->s_request_id, call->info->id);
   if (err)
-    Py_CLEAR(environ);
-  return environ;
+    Py_CLEAR(env);
+  return env;
 }

@@ -51,7 +51,7 @@ static BOOL WINAPI read_client(HCONN id, LPVOID buffer, LPDWORD size) {
 
 static int send_self_chunked(struct pie_exchange *x, struct pie_span span) {
   char frame[24];
-  int n = snprintf(frame, sizeof frame, "%zx\r\n", span.n);
+  int n = snprintf(frame, sizeof frame, "%llx\r\n", (unsigned long long)span.n);
   struct pie_span spans[] = {{frame, (size_t)n}, span, {"\r\n", 2}};
   return pie_output_spans(x, spans, 3);
 }

@@ -220,7 +220,7 @@ static void replace(struct supervisor *s, struct child *gone, int64_t status, in
   if (signal)
     pie_log(log_of(s), PIE_LOG_ERROR,
             "worker %d was ended by signal %d (%s): another one starts in %.1f s",
-            gone->process.pid, signal, strsignal(signal), (double)delay / 1000);
+            gone->process.pid, signal, pie_signal_text(signal), (double)delay / 1000);
   else
     pie_log(log_of(s), failed ? PIE_LOG_ERROR : PIE_LOG_INFO,
             "worker %d ended with code %lld: another one starts in %.1f s", gone->process.pid,

@@ -78,8 +78,8 @@ static void on_stop_timer(uv_timer_t *timer) {
     pie_process_exit(1);
   }
   pie_log(worker->log, PIE_LOG_WARNING,
-          "%zu connections are open after the setting shutdown-timeout: closing them",
-          worker->conn_count);
+          "%llu connections are open after the setting shutdown-timeout: closing them",
+          (unsigned long long)worker->conn_count);
   worker->forced = true;
   stop_conns(worker);
   uv_timer_start(timer, on_stop_timer, FORCED_MS, 0);

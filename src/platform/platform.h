@@ -114,6 +114,7 @@ void pie_log_file_close(struct pie_log_file *log_file);
 uint32_t pie_os_error(void);
 void pie_os_error_set(uint32_t code);
 void pie_os_error_text(uint32_t code, char *out, size_t n);
+const char *pie_signal_text(int signal);
 
 /* Connected sockets that never block, written beside the event loop. */
 typedef intptr_t pie_socket;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void pie_mutex_init(struct pie_mutex *mutex) {
@@ -75,6 +76,8 @@ int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *
   free(start);
   return -PIE_ESTART;
 }
+
+const char *pie_signal_text(int signal) { return strsignal(signal); }
 
 void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, NULL); }
 
