@@ -34,9 +34,9 @@ enum {
 /* What is known of a request when it arrives. Every slice stays valid until the request ends.
  * All are bytes as they came, none is NULL; an absent one is empty. */
 struct pie_request_info {
-  struct pie_str id;     /* request id for the log */
-  struct pie_str method; /* "GET" */
-  struct pie_str target; /* raw, as in the request line: "/a%20b?x=1" */
+  struct pie_str id;                     /* request id for the log */
+  struct pie_str method;                 /* "GET" */
+  struct pie_str target;                 /* raw, as in the request line: "/a%20b?x=1" */
   struct pie_str script_name, path_info; /* percent-decoded; "/app" and "/x" */
   struct pie_str query;                  /* without "?", still encoded */
   struct pie_str protocol;               /* "HTTP/1.1" */
@@ -44,7 +44,7 @@ struct pie_request_info {
   struct pie_str server_name, server_port, server_software;
   struct pie_str remote_addr, remote_port, remote_user, auth_type;
   struct pie_str content_type;
-  int64_t content_length; /* bytes, or PIE_LENGTH_* */
+  int64_t content_length;           /* bytes, or PIE_LENGTH_* */
   const struct pie_header *headers; /* in order; names as sent; unsafe ones are gone already */
   size_t header_count;
   struct pie_str app;    /* which application: "module:callable" or mounts; the site's key, with */
@@ -160,12 +160,13 @@ typedef struct pie_engine *(*pie_engine_open_fn)(uint32_t abi, struct pie_door *
                                                  const struct pie_engine_ops **ops);
 
 #ifdef PIE_BUILD_DLL
-__declspec(dllexport)
+#define PIE_ENGINE_EXPORT __declspec(dllexport)
 #else
-__attribute__((visibility("default")))
+#define PIE_ENGINE_EXPORT __attribute__((visibility("default")))
 #endif
-struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
-                                   const struct pie_door_ops *door_ops,
-                                   const struct pie_engine_ops **ops);
+
+PIE_ENGINE_EXPORT struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
+                                                     const struct pie_door_ops *door_ops,
+                                                     const struct pie_engine_ops **ops);
 
 #endif

@@ -117,8 +117,10 @@ typedef struct EXTENSION_CONTROL_BLOCK {
   BOOL(WINAPI *GetServerVariable)(HCONN conn, LPSTR name, LPVOID buffer, LPDWORD size);
   BOOL(WINAPI *WriteClient)(HCONN conn, LPVOID buffer, LPDWORD size, DWORD flags);
   BOOL(WINAPI *ReadClient)(HCONN conn, LPVOID buffer, LPDWORD size);
+  /* clang-format off */
   BOOL(WINAPI *ServerSupportFunction)(HCONN conn, DWORD code, LPVOID buffer, LPDWORD size,
                                       LPDWORD type);
+  /* clang-format on */
 } EXTENSION_CONTROL_BLOCK;
 
 typedef void(WINAPI *PFN_HSE_IO_COMPLETION)(EXTENSION_CONTROL_BLOCK *ecb, PVOID context,

@@ -97,7 +97,8 @@ static void explain(const struct pie_setting *setting, char *why, size_t n) {
              (long long)setting->min, (long long)setting->max, setting->fallback);
     break;
   case PIE_SETTING_SIZE:
-    snprintf(why, n, "must be a size in bytes from %lld to %lld, with K, M or G if you like, such as %s",
+    snprintf(why, n,
+             "must be a size in bytes from %lld to %lld, with K, M or G if you like, such as %s",
              (long long)setting->min, (long long)setting->max, setting->fallback);
     break;
   case PIE_SETTING_TIME:

@@ -16,7 +16,7 @@ bool pie_str_equal(struct pie_str a, struct pie_str b);
 bool pie_str_equal_nocase(struct pie_str a, struct pie_str b); /* ASCII letters only */
 bool pie_str_starts(struct pie_str text, struct pie_str prefix);
 bool pie_str_starts_nocase(struct pie_str text, struct pie_str prefix);
-struct pie_str pie_str_trim(struct pie_str text); /* spaces and tabs at both ends */
+struct pie_str pie_str_trim(struct pie_str text);                 /* spaces and tabs at both ends */
 struct pie_str pie_str_cut(struct pie_str *rest, char separator); /* takes what is before it */
 
 /* Whether a comma-separated field value holds this token, in any case (RFC 9110, 5.6.1). */

@@ -7,7 +7,9 @@
 
 static PIE_THREAD_LOCAL struct pie_call *current;
 
-struct pie_call *pie_call_current(void) { return current; }
+struct pie_call *pie_call_current(void) {
+  return current;
+}
 
 void pie_call_set_current(struct pie_call *call) { current = call; }
 
@@ -60,9 +62,8 @@ void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
 void pie_call_log_exception(struct pie_call *call, const char *where) {
   struct pie_engine *engine = call->engine;
   PyObject *exception = pie_py_take_exception();
-  PyObject *text = exception ? PyObject_CallMethod(engine->support, "describe", "Os", exception,
-                                                   where)
-                             : NULL;
+  PyObject *text =
+      exception ? PyObject_CallMethod(engine->support, "describe", "Os", exception, where) : NULL;
   Py_ssize_t n = 0;
   const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
   if (bytes) {

@@ -14,7 +14,9 @@
 
 static struct pie_engine *the_engine;
 
-struct pie_engine *pie_engine_get(void) { return the_engine; }
+struct pie_engine *pie_engine_get(void) {
+  return the_engine;
+}
 
 void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
                     const char *text) {
@@ -113,9 +115,10 @@ static PyObject *module_settings(PyObject *module, PyObject *unused) {
   return rows;
 }
 
-PyDoc_STRVAR(check_doc, "check_setting(name, text)\n--\n\nThe value of a setting as a number (bytes, "
-                        "milliseconds, 0 or 1, place in the list; 0 for a text). ValueError says "
-                        "what the right form is.");
+PyDoc_STRVAR(check_doc,
+             "check_setting(name, text)\n--\n\nThe value of a setting as a number (bytes, "
+             "milliseconds, 0 or 1, place in the list; 0 for a text). ValueError says "
+             "what the right form is.");
 
 static PyObject *module_check_setting(PyObject *module, PyObject *args) {
   const char *name, *text;
@@ -143,7 +146,9 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-struct pie_state *pie_state_of(PyObject *module) { return PyModule_GetState(module); }
+struct pie_state *pie_state_of(PyObject *module) {
+  return PyModule_GetState(module);
+}
 
 static int setup_strings(struct pie_state *state) {
 #define PIE_STRING_MAKE(field, text)                                                               \

@@ -13,8 +13,7 @@
 #endif
 
 #if PY_VERSION_HEX >= 0x030c0000
-#define PIE_PY_MODULE_SLOTS                                                                        \
-  {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#define PIE_PY_MODULE_SLOTS {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #define PIE_PY_T_PYSSIZET Py_T_PYSSIZET
 #define PIE_PY_READONLY Py_READONLY
 static inline PyObject *pie_py_take_exception(void) { return PyErr_GetRaisedException(); }

@@ -68,7 +68,8 @@ static int start_python(struct pie_engine *engine) {
 
 /* The package is found where the door lies, even when the environment does not know it. */
 static int add_package_dir(const char *folder) {
-  PyObject *path = PySys_GetObject("path"), *entry = folder ? PyUnicode_DecodeFSDefault(folder) : NULL;
+  PyObject *path = PySys_GetObject("path"),
+           *entry = folder ? PyUnicode_DecodeFSDefault(folder) : NULL;
   if (!path || !entry) {
     Py_XDECREF(entry);
     return folder ? -1 : 0;

@@ -79,9 +79,7 @@ static const struct pie_failure too_slow = {
               "setting start-timeout.",
 };
 
-static const char *copy_text(const char *text) {
-  return text ? copy(pie_str_from(text)) : NULL;
-}
+static const char *copy_text(const char *text) { return text ? copy(pie_str_from(text)) : NULL; }
 
 static struct pie_failure failure_copy(const struct pie_failure *from) {
   return (struct pie_failure){

@@ -7,8 +7,7 @@
 enum { BLOCK_DEFAULT = 64 * 1024 };
 
 typedef struct {
-  PyObject_HEAD
-  PyObject *filelike;
+  PyObject_HEAD PyObject *filelike;
   Py_ssize_t block;
 } PieFileWrapper;
 
@@ -81,8 +80,9 @@ static PyMethodDef wrapper_methods[] = {
 };
 
 static PyType_Slot wrapper_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)"file_wrapper(filelike, block_size=65536)\n--\n\n"
-                "The wsgi.file_wrapper of PEP 3333: iterable over the file's content."},
+    {Py_tp_doc,
+     (void *)(uintptr_t) "file_wrapper(filelike, block_size=65536)\n--\n\n"
+                         "The wsgi.file_wrapper of PEP 3333: iterable over the file's content."},
     {Py_tp_new, (void *)(uintptr_t)wrapper_new},
     {Py_tp_methods, wrapper_methods},
     {Py_tp_iter, PyObject_SelfIter},

@@ -11,10 +11,9 @@
 enum { BUFFER_SIZE = 64 * 1024 };
 
 typedef struct {
-  PyObject_HEAD
-  struct pie_call *call; /* NULL when the request is over */
-  char *buffer;          /* BUFFER_SIZE bytes, from the first use on */
-  size_t at, end;        /* what of it is unread */
+  PyObject_HEAD struct pie_call *call; /* NULL when the request is over */
+  char *buffer;                        /* BUFFER_SIZE bytes, from the first use on */
+  size_t at, end;                      /* what of it is unread */
   bool ended;
 } PieWsgiInput;
 
@@ -56,8 +55,8 @@ static int gather_add(struct gather *g, const char *from, size_t n) {
     return g->bytes ? 0 : -1;
   }
   if ((Py_ssize_t)n > capacity - g->used) {
-    Py_ssize_t wanted = capacity * 2 > g->used + (Py_ssize_t)n ? capacity * 2
-                                                               : g->used + (Py_ssize_t)n;
+    Py_ssize_t wanted =
+        capacity * 2 > g->used + (Py_ssize_t)n ? capacity * 2 : g->used + (Py_ssize_t)n;
     if (_PyBytes_Resize(&g->bytes, wanted))
       return -1;
   }
@@ -190,7 +189,7 @@ static PyMethodDef input_methods[] = {
 };
 
 static PyType_Slot input_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)"The request body (wsgi.input): streamed from the server."},
+    {Py_tp_doc, (void *)(uintptr_t) "The request body (wsgi.input): streamed from the server."},
     {Py_tp_methods, input_methods},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, (void *)(uintptr_t)input_next},

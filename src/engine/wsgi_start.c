@@ -10,8 +10,7 @@
 enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
 
 typedef struct {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   struct pie_call *call; /* NULL when the request is over */
 } PieWsgiStart;
 
@@ -180,12 +179,13 @@ static void start_dealloc(PyObject *self) {
 }
 
 static PyMemberDef start_members[] = {
-    {"__vectorcalloffset__", PIE_PY_T_PYSSIZET, offsetof(PieWsgiStart, vectorcall), PIE_PY_READONLY, NULL},
+    {"__vectorcalloffset__", PIE_PY_T_PYSSIZET, offsetof(PieWsgiStart, vectorcall), PIE_PY_READONLY,
+     NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot start_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)"start_response(status, response_headers, exc_info=None)"},
+    {Py_tp_doc, (void *)(uintptr_t) "start_response(status, response_headers, exc_info=None)"},
     {Py_tp_call, (void *)(uintptr_t)PyVectorcall_Call},
     {Py_tp_members, start_members},
     {Py_tp_dealloc, (void *)(uintptr_t)start_dealloc},

@@ -13,19 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-PyDoc_STRVAR(run_doc,
-             "run(settings, command, door, is_worker)\n--\n\n"
-             "Serve until told to stop, and return the exit code.\n\n"
-             "settings: dict of names and texts, as in the table of settings. command: list of str, "
-             "the program and arguments that start a worker; the settings are added as NAME=VALUE. "
-             "door: path of the ISAPI extension. is_worker: started by a supervisor.\n"
-             "ValueError for a setting that is unknown or has a wrong value.");
+PyDoc_STRVAR(
+    run_doc,
+    "run(settings, command, door, is_worker)\n--\n\n"
+    "Serve until told to stop, and return the exit code.\n\n"
+    "settings: dict of names and texts, as in the table of settings. command: list of str, "
+    "the program and arguments that start a worker; the settings are added as NAME=VALUE. "
+    "door: path of the ISAPI extension. is_worker: started by a supervisor.\n"
+    "ValueError for a setting that is unknown or has a wrong value.");
 
 static int take_setting(struct pie_settings *settings, PyObject *name, PyObject *value) {
   char why[256];
   Py_ssize_t size;
-  const char *key = PyUnicode_AsUTF8(name), *text = key ? PyUnicode_AsUTF8AndSize(value, &size)
-                                                        : NULL;
+  const char *key = PyUnicode_AsUTF8(name),
+             *text = key ? PyUnicode_AsUTF8AndSize(value, &size) : NULL;
   if (!text)
     return -1;
   int id = pie_setting_find(pie_str_from(key));
@@ -82,8 +83,7 @@ static PyObject *module_run(PyObject *module, PyObject *args) {
   snprintf(host->door, sizeof host->door, "%s", door);
   host->worker_command = make_command(command);
   if (host->worker_command && take_settings(&host->settings, settings) == 0) {
-    Py_BEGIN_ALLOW_THREADS
-    code = pie_host_run(host);
+    Py_BEGIN_ALLOW_THREADS code = pie_host_run(host);
     Py_END_ALLOW_THREADS
   }
   PyMem_Free(host->worker_command);

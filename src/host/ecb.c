@@ -40,7 +40,8 @@ static BOOL WINAPI read_client(HCONN id, LPVOID buffer, LPDWORD size) {
   if (!is_running(x))
     return breach(x, "ReadClient after the session was done");
   int64_t length = x->conn->parser.content_length;
-  if (length >= 0 && x->body_taken >= length && *size && x->conn->worker->strict && !x->conn->worker->apache)
+  if (length >= 0 && x->body_taken >= length && *size && x->conn->worker->strict &&
+      !x->conn->worker->apache)
     return breach(x, "ReadClient past the end of the body");
   int64_t got = pie_body_read(x, buffer, *size);
   *size = got > 0 ? (DWORD)got : 0;

@@ -65,7 +65,8 @@ static int replace_host(struct pie_http_parser *p) {
   bool replaced = false;
   pie_buf_init(&raw, p->raw.max + p->authority.n + 16);
   for (size_t i = 0; i <= p->field_count && !err; i++) {
-    bool is_host = i == p->field_count || pie_str_equal_nocase(pie_http_name(p, i), PIE_STR("Host"));
+    bool is_host =
+        i == p->field_count || pie_str_equal_nocase(pie_http_name(p, i), PIE_STR("Host"));
     if (is_host && replaced)
       continue;
     struct pie_str name = is_host ? PIE_STR("Host") : pie_http_name(p, i);

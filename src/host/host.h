@@ -27,13 +27,13 @@ struct pie_worker;
 struct pie_conn;
 
 enum {
-  PIE_READ_SIZE = 64 * 1024,          /* one read from a socket */
-  PIE_AHEAD_MAX = 48 * 1024,          /* of a body, handed over with the request (lpbData) */
-  PIE_INPUT_MAX = 128 * 1024,         /* bytes of further requests kept while one runs */
-  PIE_BODY_WINDOW = 512 * 1024,       /* decoded body bytes between socket and extension */
-  PIE_ARENA_MAX = 4 * 1024 * 1024,    /* memory of one request, besides its buffers */
-  PIE_RESPONSE_HEAD_LIMIT = 1 << 20,  /* header block of a response */
-  PIE_LINGER_MS = 2000,               /* how long a client may take to see a refusal */
+  PIE_READ_SIZE = 64 * 1024,         /* one read from a socket */
+  PIE_AHEAD_MAX = 48 * 1024,         /* of a body, handed over with the request (lpbData) */
+  PIE_INPUT_MAX = 128 * 1024,        /* bytes of further requests kept while one runs */
+  PIE_BODY_WINDOW = 512 * 1024,      /* decoded body bytes between socket and extension */
+  PIE_ARENA_MAX = 4 * 1024 * 1024,   /* memory of one request, besides its buffers */
+  PIE_RESPONSE_HEAD_LIMIT = 1 << 20, /* header block of a response */
+  PIE_LINGER_MS = 2000,              /* how long a client may take to see a refusal */
   PIE_LISTENERS_MAX = 64
 };
 
@@ -69,10 +69,10 @@ struct pie_exchange {
   bool broken;  /* nothing can be sent any more */
   bool refused; /* the host has answered itself; broken for the extension */
   int status;
-  int64_t declared; /* Content-Length, or -1 */
-  int64_t sent;     /* body bytes, with the extension's chunk framing */
-  bool chunked;     /* framed by the extension */
-  bool self_chunked; /* framed by us (quirks) */
+  int64_t declared;                         /* Content-Length, or -1 */
+  int64_t sent;                             /* body bytes, with the extension's chunk framing */
+  bool chunked;                             /* framed by the extension */
+  bool self_chunked;                        /* framed by us (quirks) */
   struct pie_buf held_status, held_headers; /* quirks: they leave with the first body byte */
 
   PFN_HSE_IO_COMPLETION completion;
@@ -216,7 +216,7 @@ void pie_conn_read_more(struct pie_conn *conn);
 /* exchange.c */
 void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn);
 void pie_exchange_free(struct pie_exchange *x);
-void pie_exchange_begin(struct pie_exchange *x); /* on the loop thread: to the extension */
+void pie_exchange_begin(struct pie_exchange *x);    /* on the loop thread: to the extension */
 void pie_exchange_finished(struct pie_exchange *x); /* from any thread: to the loop */
 void pie_exchange_end(struct pie_exchange *x);      /* on the loop thread: take it back */
 int pie_exchange_on_body(void *context, const char *bytes, size_t n); /* parser's */

@@ -106,8 +106,8 @@ void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
                "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
                "Content-Length: %llu\r\nConnection: close\r\n%s\r\n%s\n",
                status, pie_http_reason(status), (int)now.n, now.p,
-               (unsigned long long)strlen(text) + 1,
-               status == 503 ? "Retry-After: 1\r\n" : "", text);
+               (unsigned long long)strlen(text) + 1, status == 503 ? "Retry-After: 1\r\n" : "",
+               text);
   struct pie_span span = {out.p, out.n};
   pie_output_spans(x, &span, out.p ? 1 : 0);
   pie_buf_free(&out);

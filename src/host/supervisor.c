@@ -12,10 +12,10 @@
 #include <string.h>
 
 enum {
-  SHORT_LIFE_MS = 5000,   /* who ends sooner is started again later and later */
+  SHORT_LIFE_MS = 5000, /* who ends sooner is started again later and later */
   BACK_OFF_MIN_MS = 100,
   BACK_OFF_MAX_MS = 10000,
-  KILL_GRACE_MS = 10000   /* beyond shutdown-timeout */
+  KILL_GRACE_MS = 10000 /* beyond shutdown-timeout */
 };
 
 enum child_state { CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
@@ -74,9 +74,9 @@ static char *bind_argument(struct supervisor *s) {
   bool by_descriptor;
   text[0] = '\0';
   for (size_t i = 0; i < s->bound_count && used < sizeof text; i++)
-    used += (size_t)snprintf(
-        text + used, sizeof text - used, "%sfd:%lld", i ? "," : "",
-        (long long)pie_listen_child_number(s->bound[i].socket, i, &by_descriptor));
+    used +=
+        (size_t)snprintf(text + used, sizeof text - used, "%sfd:%lld", i ? "," : "",
+                         (long long)pie_listen_child_number(s->bound[i].socket, i, &by_descriptor));
   return join_argument("bind", text);
 }
 

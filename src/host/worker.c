@@ -60,8 +60,8 @@ static void terminate(struct pie_worker *worker) {
     return;
   worker->terminating = true;
   worker->terminate_work.data = worker;
-  PIE_CHECK(uv_queue_work(&worker->loop, &worker->terminate_work, run_terminate,
-                          on_terminated) == 0);
+  PIE_CHECK(uv_queue_work(&worker->loop, &worker->terminate_work, run_terminate, on_terminated) ==
+            0);
 }
 
 static void stop_conns(struct pie_worker *worker) {
@@ -136,7 +136,7 @@ static void on_wake(uv_async_t *wake) {
 static void on_signal(uv_signal_t *handle, int number) {
   struct pie_worker *worker = handle->data;
   if (number == SIGHUP)
-    return; /* the supervisor's business */
+    return;                                       /* the supervisor's business */
   if (worker->stopping && !worker->has_control) { /* asked twice, by a person */
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, 0);
     return;

@@ -10,7 +10,9 @@
 
 enum { PAGE_MAX = 256 * 1024, PARKED_MAX = 1024 };
 
-struct pie_quirks *pie_door_quirks(struct pie_door *door) { return &door->quirks; }
+struct pie_quirks *pie_door_quirks(struct pie_door *door) {
+  return &door->quirks;
+}
 
 void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
                   const char *text) {
@@ -116,9 +118,7 @@ static int64_t op_read(struct pie_request *request, void *buffer, size_t capacit
   return pie_request_read(request, buffer, capacity);
 }
 
-static const char *op_complaint(struct pie_request *request) {
-  return request->response.complaint;
-}
+static const char *op_complaint(struct pie_request *request) { return request->response.complaint; }
 
 static void op_finish(struct pie_request *request, bool whole) {
   pie_response_finish(request, whole);

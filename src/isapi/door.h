@@ -31,7 +31,7 @@ struct pie_door {
   struct pie_cond changed;
   enum pie_door_state state;
   bool configured;
-  bool multiprocess; /* other processes serve the same site */
+  bool multiprocess;                /* other processes serve the same site */
   int64_t start_deadline, retry_at; /* of pie_clock_ms */
   struct pie_request *parked;       /* pending requests that wait for the start */
   size_t parked_count;

@@ -141,10 +141,8 @@ int pie_ecb_vector_send(EXTENSION_CONTROL_BLOCK *ecb, HSE_RESPONSE_VECTOR *vecto
 
 int pie_ecb_transmit_file(EXTENSION_CONTROL_BLOCK *ecb, intptr_t file, uint32_t offset,
                           uint32_t length) {
-  HSE_TF_INFO info = {.hFile = (HANDLE)file,
-                      .BytesToWrite = length,
-                      .Offset = offset,
-                      .dwFlags = HSE_IO_SYNC};
+  HSE_TF_INFO info = {
+      .hFile = (HANDLE)file, .BytesToWrite = length, .Offset = offset, .dwFlags = HSE_IO_SYNC};
   if (support(ecb, HSE_REQ_TRANSMIT_FILE, &info, NULL, NULL))
     return 0;
   return means_unsupported(pie_os_error()) ? -PIE_ENOTSUP : -PIE_EGONE;

@@ -12,10 +12,10 @@ enum { LEVELS_MAX = 6, CONFIG_MAX = 4096, TEXT_MAX = 1024 };
 
 struct search {
   struct pie_python *python;
-  char door[PIE_PATH_MAX];   /* the folder the door lies in */
-  char env[PIE_PATH_MAX];    /* a virtual environment or an installation */
-  char bin[PIE_PATH_MAX];    /* where the base installation's python lies */
-  bool embedded;             /* env is a bundle with a ._pth file */
+  char door[PIE_PATH_MAX]; /* the folder the door lies in */
+  char env[PIE_PATH_MAX];  /* a virtual environment or an installation */
+  char bin[PIE_PATH_MAX];  /* where the base installation's python lies */
+  bool embedded;           /* env is a bundle with a ._pth file */
   char *why, *advice;
 };
 
@@ -190,10 +190,9 @@ static int find_executable(struct search *search) {
     snprintf(search->bin, sizeof search->bin, "%s", search->env);
     return 0;
   }
-  if (!pie_python_find_executable(search->env, python->major, python->minor,
-                                  python->executable)) {
-    snprintf(search->why, TEXT_MAX, "There is no Python %d.%d in %s.", python->major,
-             python->minor, search->env);
+  if (!pie_python_find_executable(search->env, python->major, python->minor, python->executable)) {
+    snprintf(search->why, TEXT_MAX, "There is no Python %d.%d in %s.", python->major, python->minor,
+             search->env);
     return give_up(search, "Name a virtual environment or an installation of that version in the "
                            "setting home (environment variable PYISAPIE_HOME).");
   }

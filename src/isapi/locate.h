@@ -9,8 +9,8 @@
 #include "platform/platform.h"
 
 struct pie_python {
-  bool running;   /* in this process already: attach */
-  bool threaded;  /* the free-threaded build */
+  bool running;  /* in this process already: attach */
+  bool threaded; /* the free-threaded build */
   int major, minor;
   char engine[PIE_PATH_MAX];      /* _engine.<tag> for it */
   char library[PIE_PATH_MAX];     /* libpython / python3XX.dll; empty when running */

@@ -148,8 +148,7 @@ static void find_peer(struct pie_request *request) {
   info->remote_port = variable(request, "REMOTE_PORT");
   info->remote_user = variable(request, "REMOTE_USER");
   info->auth_type = variable(request, "AUTH_TYPE");
-  bool secure = is_on(variable(request, "HTTPS")) ||
-                is_on(variable(request, "SERVER_PORT_SECURE"));
+  bool secure = is_on(variable(request, "HTTPS")) || is_on(variable(request, "SERVER_PORT_SECURE"));
   info->scheme = secure ? PIE_STR("https") : PIE_STR("http");
 }
 

@@ -7,9 +7,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/settings.h"
 #include "isapi/ecb.h"
 #include "isapi/quirks.h"
-#include "base/settings.h"
 #include "pyisapie/engine.h"
 
 struct pie_door;

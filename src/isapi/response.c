@@ -39,9 +39,15 @@ static bool is_clean(struct pie_str text) {
 
 /* Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1; PEP 3333). */
 static bool is_hop_by_hop(struct pie_str name) {
-  static const char *const names[] = {
-      "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
-      "Upgrade", "Proxy-Authenticate", "Proxy-Authorization"};
+  static const char *const names[] = {"Connection",
+                                      "Keep-Alive",
+                                      "Proxy-Connection",
+                                      "TE",
+                                      "Trailer",
+                                      "Transfer-Encoding",
+                                      "Upgrade",
+                                      "Proxy-Authenticate",
+                                      "Proxy-Authorization"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (pie_str_equal_nocase(name, pie_str_from(names[i])))
       return true;

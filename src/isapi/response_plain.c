@@ -59,12 +59,11 @@ static int send_parts(struct pie_request *request, const struct pie_str *parts, 
 }
 
 /* For what TRANSMIT_FILE cannot say: offsets past 32 bits. */
-static int copy_file(struct pie_request *request, intptr_t file, uint64_t offset,
-                     uint64_t length) {
+static int copy_file(struct pie_request *request, intptr_t file, uint64_t offset, uint64_t length) {
   char piece[32 * 1024];
   while (length) {
-    int64_t got =
-        pie_file_read_at(file, offset, piece, length < sizeof piece ? (size_t)length : sizeof piece);
+    int64_t got = pie_file_read_at(file, offset, piece,
+                                   length < sizeof piece ? (size_t)length : sizeof piece);
     if (got <= 0 || pie_ecb_write(request->ecb, piece, (size_t)got))
       return -PIE_EGONE;
     offset += (uint64_t)got;

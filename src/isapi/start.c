@@ -39,7 +39,8 @@ static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
   if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
     return true;
   snprintf(text, sizeof text, "The setting %s is \"%.200s\", but it %s.", name, value, why);
-  fail_locked(door, text, NULL, "Mend the variable where the web server sets it, or in the environment.");
+  fail_locked(door, text, NULL,
+              "Mend the variable where the web server sets it, or in the environment.");
   return false;
 }
 
@@ -49,7 +50,8 @@ static bool open_log(struct pie_door *door) {
   struct pie_log_file *file = pie_log_file_open(path, why, sizeof why);
   bool good = file != NULL;
   if (!good) {
-    fail_locked(door, why, NULL, "Choose a folder that the server's account may write to (setting: log).");
+    fail_locked(door, why, NULL,
+                "Choose a folder that the server's account may write to (setting: log).");
     file = pie_log_file_open(NULL, why, sizeof why);
   }
   pie_log_file_close(door->log_file);
@@ -115,8 +117,9 @@ static bool load_engine(struct pie_door *door) {
   if (door->engine)
     return true;
   snprintf(text, sizeof text, "The engine %s cannot be loaded.", door->python.engine);
-  fail(door, text, why, "Install pyisapie again into this environment: door and engine must be of "
-                        "one version.");
+  fail(door, text, why,
+       "Install pyisapie again into this environment: door and engine must be of "
+       "one version.");
   return false;
 }
 

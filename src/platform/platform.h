@@ -25,7 +25,8 @@ struct pie_cond {
 struct pie_thread {
   HANDLE handle;
 };
-#define PIE_MUTEX_INIT {SRWLOCK_INIT}
+#define PIE_MUTEX_INIT                                                                             \
+  { SRWLOCK_INIT }
 #define PIE_THREAD_LOCAL __thread
 #else
 #include <pthread.h>
@@ -38,7 +39,8 @@ struct pie_cond {
 struct pie_thread {
   pthread_t handle;
 };
-#define PIE_MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define PIE_MUTEX_INIT                                                                             \
+  { PTHREAD_MUTEX_INITIALIZER }
 #define PIE_THREAD_LOCAL __thread
 #endif
 
@@ -62,8 +64,8 @@ void pie_thread_join(struct pie_thread *thread);
 void pie_thread_detach(struct pie_thread *thread);
 
 /* Time */
-int64_t pie_clock_ms(void);               /* monotonic */
-int64_t pie_clock_unix_us(void);          /* since 1970, UTC */
+int64_t pie_clock_ms(void);                /* monotonic */
+int64_t pie_clock_unix_us(void);           /* since 1970, UTC */
 size_t pie_log_stamp(char *out, size_t n); /* "2026-01-31T23:59:59.123Z 4711" */
 
 /* Loaded code */
@@ -77,7 +79,7 @@ void pie_lib_pin(const void *address); /* the library holding it is never unload
 
 /* Where a Python keeps its parts on this system. */
 extern const char pie_door_file_name[]; /* of our ISAPI extension */
-extern const char pie_engine_tag[]; /* what precedes the version in an engine's name */
+extern const char pie_engine_tag[];     /* what precedes the version in an engine's name */
 /* The python of a virtual environment or installation; out has PIE_PATH_MAX bytes. */
 bool pie_python_find_executable(const char *folder, int major, int minor, char *out);
 /* Its shared library, looked for from the folder that holds the python (pyvenv.cfg's home). */

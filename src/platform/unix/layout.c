@@ -30,8 +30,8 @@ static bool look_in(const char *bin, const char *folder, const char *name, char 
 }
 
 bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out) {
-  static const char *const folders[] = {
-      "../lib", "../lib64", "../lib/x86_64-linux-gnu", "../lib/aarch64-linux-gnu", "."};
+  static const char *const folders[] = {"../lib", "../lib64", "../lib/x86_64-linux-gnu",
+                                        "../lib/aarch64-linux-gnu", "."};
   char names[2][64], real[PATH_MAX], why[512];
   const char *suffix = threaded ? "t" : "";
   snprintf(names[0], sizeof names[0], "libpython%d.%d%s.so.1.0", major, minor, suffix);

@@ -14,8 +14,8 @@ struct pie_lib *pie_lib_open(const char *path, bool global, char *why, size_t wh
   wchar_t wide[PIE_PATH_MAX];
   HMODULE module = NULL;
   if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX))
-    module = LoadLibraryExW(wide, NULL,
-                            LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
+    module =
+        LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!module)
     pie_os_error_text(GetLastError(), why, why_size);
   return (struct pie_lib *)module;

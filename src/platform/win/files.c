@@ -178,9 +178,9 @@ struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_s
   file->handle = INVALID_HANDLE_VALUE;
   file->owned = true;
   if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX))
-    file->handle = CreateFileW(wide, FILE_APPEND_DATA,
-                               FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                               OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+    file->handle =
+        CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
   if (file->handle != INVALID_HANDLE_VALUE)
     return file;
   char text[256];
