@@ -73,6 +73,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve = commands.add_parser(
         "serve",
         help="serve an application over HTTP with the ISAPI host of PyISAPIe",
+        usage="pyisapie serve [MODULE:APP | PATH=MODULE:APP]... [--SETTING VALUE]...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.dedent("""\
             Serve a WSGI application.
