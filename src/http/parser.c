@@ -331,6 +331,8 @@ const char *pie_http_reason(int status) {
     return "Bad Request";
   case 408:
     return "Request Timeout";
+  case 411:
+    return "Length Required";
   case 413:
     return "Content Too Large";
   case 414:
