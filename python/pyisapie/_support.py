@@ -274,7 +274,8 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
 
 def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
-    return f"{where}:\n" + "".join(traceback.format_exception(error))
+    text = f"{where}:\n" + "".join(traceback.format_exception(error))
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _os_handle(descriptor: int) -> int:
