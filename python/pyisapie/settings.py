@@ -104,7 +104,7 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
         name = key.replace("_", "-")
         if name not in TABLE:
             raise _unknown(key, where)
-        values[name] = check(name, _as_text(value, where), where)
+        values[name] = check(name, _as_text(value, f"{where}: {key}"), where)
     if mounts is not None:
         where = f"{path}, line {_line_of(source, 'mounts')}"
         if not isinstance(mounts, dict):

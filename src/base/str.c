@@ -81,6 +81,11 @@ int pie_str_to_int64(struct pie_str text, int64_t *out) {
   return 0;
 }
 
+bool pie_str_is_port(struct pie_str text) {
+  int64_t port;
+  return pie_str_to_int64(text, &port) == 0 && port <= 65535;
+}
+
 static int hex_value(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';

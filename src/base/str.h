@@ -25,6 +25,9 @@ bool pie_str_has_token(struct pie_str list, struct pie_str token);
 /* Decimal digits only, the whole slice. -PIE_EPROTO: not a number; -PIE_ETOOBIG: over INT64_MAX. */
 int pie_str_to_int64(struct pie_str text, int64_t *out);
 
+/* A TCP port in decimal: 0 to 65535. */
+bool pie_str_is_port(struct pie_str text);
+
 /* Decodes %XX into out (at least text.n bytes) and returns the length; a bad escape stays as is. */
 size_t pie_str_percent_decode(struct pie_str text, char *out);
 

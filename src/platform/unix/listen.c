@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
+#include "base/str.h"
 #include "platform/platform.h"
 
 #include <errno.h>
@@ -37,8 +38,8 @@ static void remove_leftover(const struct sockaddr_un *address) {
 static int listen_unix(const char *spec, const char *path, int backlog, pie_socket *out, char *url,
                        char *why, size_t n) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path)
-    return fail(-1, spec, "the path is too long for a socket", why, n);
+  if (!*path || strlen(path) >= sizeof address.sun_path)
+    return fail(-1, spec, "a path of 1 to 107 bytes is wanted after unix:", why, n);
   strcpy(address.sun_path, path);
   remove_leftover(&address);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -83,8 +84,9 @@ static int listen_tcp(const char *spec, int backlog, pie_socket *out, char *url,
                       size_t n) {
   char host[256];
   const char *colon = strrchr(spec, ':');
-  if (!colon || (size_t)(colon - spec) >= sizeof host)
-    return fail(-1, spec, "write HOST:PORT, [IPV6]:PORT or unix:PATH", why, n);
+  if (!colon || (size_t)(colon - spec) >= sizeof host || !pie_str_is_port(pie_str_from(colon + 1)))
+    return fail(-1, spec, "write HOST:PORT, [IPV6]:PORT or unix:PATH, with a port from 0 to 65535",
+                why, n);
   bool bracketed = spec[0] == '[' && colon > spec && colon[-1] == ']';
   snprintf(host, sizeof host, "%.*s", (int)(colon - spec) - 2 * bracketed, spec + bracketed);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
+#include "base/str.h"
 #include "platform/platform.h"
 
 #include <stdio.h>
@@ -45,8 +46,8 @@ static int listen_tcp(const char *spec, int backlog, pie_socket *out, char *url,
                       size_t n) {
   char host[256], text[256];
   const char *colon = strrchr(spec, ':');
-  if (!colon || (size_t)(colon - spec) >= sizeof host)
-    return fail(spec, "write HOST:PORT or [IPV6]:PORT", why, n);
+  if (!colon || (size_t)(colon - spec) >= sizeof host || !pie_str_is_port(pie_str_from(colon + 1)))
+    return fail(spec, "write HOST:PORT or [IPV6]:PORT, with a port from 0 to 65535", why, n);
   bool bracketed = spec[0] == '[' && colon > spec && colon[-1] == ']';
   snprintf(host, sizeof host, "%.*s", (int)(colon - spec) - 2 * bracketed, spec + bracketed);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
