@@ -354,6 +354,9 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   if (x->conn->worker->apache)
     return apache_support(x, code, buffer);
   switch (code) {
+  case HSE_REQ_PIE_REQUEST:
+    *(const struct pie_isapi_request **)buffer = pie_ecb_share(x);
+    return TRUE;
   case HSE_REQ_VECTOR_SEND:
     return vector_send(x, buffer);
   case HSE_REQ_DONE_WITH_SESSION:

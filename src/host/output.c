@@ -14,7 +14,7 @@ enum { FILE_PIECE = 1024 * 1024, COPY_PIECE = 32 * 1024 };
 /* On the loop thread nothing may wait: a client that takes nothing of a short answer loses it. */
 static int wait_for_room(struct pie_exchange *x) {
   int64_t limit = x->conn->worker->settings->number[PIE_SET_WRITE_TIMEOUT];
-  int timeout = pie_worker_on_loop(x->conn->worker) ? 0 : limit ? (int)limit : -1;
+  int timeout = !pie_loop_may_block(x) ? 0 : limit ? (int)limit : -1;
   return pie_socket_wait(x->conn->socket, true, timeout) ? -PIE_EGONE : 0;
 }
 
@@ -92,9 +92,11 @@ struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
              tm.tm_min, tm.tm_sec);
     worker->date_second = second;
   }
-  int used = snprintf(out, n, "%s", worker->date);
+  size_t used = strlen(worker->date);
+  used = used < n ? used : n;
+  memcpy(out, worker->date, used);
   pie_mutex_unlock(&worker->date_lock);
-  return (struct pie_str){out, used > 0 ? (size_t)used : 0};
+  return (struct pie_str){out, used};
 }
 
 void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
@@ -178,20 +180,19 @@ int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_st
   while (headers.n && (headers.p[headers.n - 1] == '\n' || headers.p[headers.n - 1] == '\r'))
     headers.n--;
   scan_headers(x, headers, &facts);
-  int err = pie_buf_adds(out, "HTTP/1.1 ");
+  int err = pie_buf_add(out, PIE_STR("HTTP/1.1 "));
   err = err ? err : pie_buf_add(out, status);
-  err = err ? err : pie_buf_adds(out, "\r\n");
+  err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));
   if (!err && !facts.date)
     err = pie_buf_add(out, pie_worker_date(worker, date, sizeof date));
-  const char *server = pie_settings_text(worker->settings, PIE_SET_SERVER_HEADER);
-  if (!err && !facts.server && *server)
-    err = pie_buf_addf(out, "Server: %s\r\n", server);
+  if (!err && !facts.server)
+    err = pie_buf_add(out, pie_str_from(worker->server_line));
   if (!err && headers.n) {
     err = pie_buf_add(out, headers);
-    err = err ? err : pie_buf_adds(out, "\r\n");
+    err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));
   }
   err = err ? err : add_framing(x, &facts, out);
-  err = err ? err : pie_buf_adds(out, "\r\n");
+  err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));
   x->head_sent = true;
   return err;
 }

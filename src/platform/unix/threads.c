@@ -39,9 +39,17 @@ void pie_cond_wait(struct pie_cond *cond, struct pie_mutex *mutex) {
   PIE_CHECK(pthread_cond_wait(&cond->cond, &mutex->lock) == 0);
 }
 
-bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
-  struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+static bool wait_until_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
+  struct timespec until = {.tv_sec = deadline / 1000000, .tv_nsec = deadline % 1000000 * 1000};
   return pthread_cond_timedwait(&cond->cond, &mutex->lock, &until) != ETIMEDOUT;
+}
+
+bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
+  return wait_until_us(cond, mutex, deadline * 1000);
+}
+
+bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t timeout_us) {
+  return wait_until_us(cond, mutex, pie_clock_us() + timeout_us);
 }
 
 struct start {
