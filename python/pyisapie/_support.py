@@ -22,6 +22,22 @@ from pyisapie import _engine, settings
 
 ERROR, WARNING, INFO, DEBUG = range(4)
 
+EVERY_REQUEST = (
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "REQUEST_URI",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "SERVER_SOFTWARE",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "wsgi.input",
+    "pyisapie.request_id",
+)
+
 
 class LogStream(io.TextIOBase):
     """A text stream whose lines go to the server's error log, with the request's id.
@@ -78,7 +94,9 @@ def start(multithread: int, multiprocess: int) -> dict[str, Any]:
         sys.stdin = io.StringIO()
     if not getattr(sys, "argv", None):
         sys.argv = ["pyisapie"]
-    return {
+    # Every key that each request sets is there already: the copy has its room and is only filled.
+    own = dict.fromkeys(EVERY_REQUEST, "")
+    return own | {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": errors,

@@ -175,8 +175,12 @@ static int module_clear(PyObject *module) {
 #define PIE_STRING_CLEAR(field, text) Py_CLEAR(state->s_##field);
   PIE_STRINGS(PIE_STRING_CLEAR)
 #undef PIE_STRING_CLEAR
-  for (size_t i = 0; i < PIE_HEADER_SLOTS; i++)
+  for (size_t i = 0; i < PIE_HEADER_SLOTS; i++) {
     Py_CLEAR(state->header_keys[i].key);
+    Py_CLEAR(state->header_keys[i].last);
+  }
+  for (size_t i = 0; i < PIE_KEPT_COUNT; i++)
+    Py_CLEAR(state->kept[i]);
   Py_CLEAR(state->input_type);
   Py_CLEAR(state->start_type);
   Py_CLEAR(state->wrapper_type);

@@ -47,19 +47,22 @@ static int fill(PieWsgiInput *self) {
   return got < 0 ? -1 : got > 0;
 }
 
-static int gather_add(struct gather *g, const char *from, size_t n) {
+/* Objects of less than two bytes are shared by all of Python and must not be resized: hence the
+ * smallest capacity. */
+static int gather_reserve(struct gather *g, size_t n) {
   Py_ssize_t capacity = g->bytes ? PyBytes_GET_SIZE(g->bytes) : 0;
-  if (!g->bytes) {
-    g->bytes = PyBytes_FromStringAndSize(from, (Py_ssize_t)n);
-    g->used = (Py_ssize_t)n;
-    return g->bytes ? 0 : -1;
-  }
-  if ((Py_ssize_t)n > capacity - g->used) {
-    Py_ssize_t wanted =
-        capacity * 2 > g->used + (Py_ssize_t)n ? capacity * 2 : g->used + (Py_ssize_t)n;
-    if (_PyBytes_Resize(&g->bytes, wanted))
-      return -1;
-  }
+  Py_ssize_t wanted = g->used + (Py_ssize_t)n;
+  if (g->bytes && wanted <= capacity)
+    return 0;
+  if (g->bytes)
+    return _PyBytes_Resize(&g->bytes, capacity * 2 > wanted ? capacity * 2 : wanted);
+  g->bytes = PyBytes_FromStringAndSize(NULL, wanted < 2 ? 2 : wanted);
+  return g->bytes ? 0 : -1;
+}
+
+static int gather_add(struct gather *g, const char *from, size_t n) {
+  if (gather_reserve(g, n))
+    return -1;
   memcpy(PyBytes_AS_STRING(g->bytes) + g->used, from, n);
   g->used += (Py_ssize_t)n;
   return 0;

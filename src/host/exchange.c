@@ -89,6 +89,8 @@ static int replace_host(struct pie_http_parser *p) {
 
 static int prepare(struct pie_exchange *x) {
   struct pie_http_parser *p = &x->conn->parser;
+  if (x->conn->worker->apache && p->chunked)
+    return 411; /* as mod_isapi does (section 9, 10) */
   if (p->authority.n && replace_host(p))
     return 503;
   x->host = p->authority;

@@ -110,6 +110,10 @@ struct pie_conn {
   bool parsing; /* in conn.c, parse(): what ends there is continued there */
   struct pie_http_parser parser;
   struct pie_buf input; /* read and not parsed yet */
+  struct pie_buf out;   /* held back: see output.c */
+  atomic_bool out_busy;
+  bool writing; /* the rest of out, by way of libuv */
+  uv_write_t write;
   struct pie_exchange exchange;
   char remote_addr[64], remote_port[8], local_addr[64], local_port[8];
 };
@@ -138,6 +142,7 @@ struct pie_listener {
 struct pie_handover {
   atomic_uint_fast64_t hold; /* token of the request that runs in place; 0: none */
   uint64_t last_token;
+  _Atomic(struct pie_conn *) conn; /* whose request that is */
   bool is_inside; /* the thread with the loop may hold what the extension gives up when idle */
   struct pie_mutex lock; /* guards all below */
   struct pie_cond spare, monitor;
@@ -222,6 +227,8 @@ void pie_loop_add(struct pie_worker *worker, struct pie_conn *conn); /* a comple
 /* Must be asked before anything blocks: false on the thread that has the loop, outside requests.
  * Within one it gives the loop away, and what the extension holds. */
 bool pie_loop_may_block(struct pie_exchange *x);
+/* True while the request runs in place and its thread still has the loop. */
+bool pie_loop_has_loop(const struct pie_exchange *x);
 
 /* conn.c: on the loop thread */
 struct pie_conn *pie_conn_new(struct pie_worker *worker);
@@ -261,6 +268,16 @@ int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
 /* output.c: the same */
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);
 int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
+/* A write in parts: open gives a buffer to add to; close sends what is left, or holds it back when
+ * the response is whole and the connection has further requests. */
+struct pie_buf *pie_output_open(struct pie_exchange *x);
+int pie_output_add(struct pie_exchange *x, struct pie_span part);
+int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
+int pie_output_close(struct pie_exchange *x, bool response_is_whole);
+/* Sends what is held, from any thread, without waiting: 0, -PIE_EAGAIN, -PIE_EGONE. */
+int pie_output_flush(struct pie_conn *conn);
+
+/* head.c */
 int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
                     struct pie_buf *out);
 bool pie_output_is_bodiless(const struct pie_exchange *x); /* after the head */

@@ -37,11 +37,17 @@ static bool take_loop(struct pie_handover *h, uint64_t token) {
   bool taken =
       h->has_spare && !h->passed && atomic_compare_exchange_strong(&h->hold, &expected, TAKEN);
   if (taken) {
+    struct pie_conn *conn = atomic_load(&h->conn);
     h->passed = true;
     pie_cond_signal(&h->spare);
+    pie_output_flush(conn); /* answers that were held back must not wait for this one */
   }
   pie_mutex_unlock(&h->lock);
   return taken;
+}
+
+bool pie_loop_has_loop(const struct pie_exchange *x) {
+  return x->token && atomic_load(&x->conn->worker->handover.hold) == x->token;
 }
 
 bool pie_loop_may_block(struct pie_exchange *x) {
@@ -115,14 +121,19 @@ static struct pie_conn *next_ready(struct pie_worker *worker) {
 static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
   struct pie_handover *h = &worker->handover;
   uint64_t token = h->last_token += 2;
+  struct pie_conn *conn = x->conn;
   x->token = token;
   h->is_inside = true;
+  atomic_store_explicit(&h->conn, conn, memory_order_relaxed);
   atomic_store(&h->hold, token);
   wake_monitor(h);
   uint32_t outcome = worker->extension.proc(&x->ecb);
   /* With PENDING another thread owns x: it may not be touched. */
   if (atomic_compare_exchange_strong(&h->hold, &token, 0)) {
-    pie_exchange_returned(x, outcome);
+    if (outcome == HSE_STATUS_PENDING)
+      pie_output_flush(conn);
+    else
+      pie_exchange_returned(x, outcome);
     return true;
   }
   if (outcome != HSE_STATUS_PENDING) {

@@ -243,6 +243,24 @@ static uint32_t refuse_failed(struct pie_request *request) {
   return refuse(request, &copy);
 }
 
+/* Clients repeat such a request without waiting (RFC 9110, 10.1.1). */
+static uint32_t refuse_expectation(struct pie_request *request) {
+  const struct pie_header headers[] = {{PIE_STR("Content-Type"), PIE_STR("text/plain")},
+                                       {PIE_STR("Connection"), PIE_STR("close")}};
+  const struct pie_response_head head = {.status = 417,
+                                         .reason = PIE_STR("Expectation Failed"),
+                                         .headers = headers,
+                                         .header_count = 2};
+  struct pie_str text = PIE_STR("100-continue needs \"ISAPIReadAheadBuffer 0\" in httpd.\n");
+  bool whole = pie_response_take(request, &head) == 0 &&
+               pie_response_write(request, &text, 1, PIE_WRITE_FINAL) == 0;
+  pie_door_log(request->door, PIE_LOG_INFO, request->info.id,
+               "answered 417 to Expect: 100-continue; with ISAPIReadAheadBuffer 0 httpd could "
+               "have served it");
+  op_finish(request, whole);
+  return settle(request, false);
+}
+
 static int flags_of(struct pie_door *door) {
   return (door->quirks.can_pend ? PIE_MAY_PEND : 0) |
          (atomic_load_explicit(&door->host_idles, memory_order_relaxed) ? PIE_WILL_IDLE : 0);
@@ -325,6 +343,8 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
       request_release(request);
     return HSE_STATUS_ERROR;
   }
+  if (pie_request_lost_body(request))
+    return refuse_expectation(request);
   if (is_ready(door))
     return pass(door, request, flags_of(door));
   if (!configured)

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "isapi/door.h"
 
 #include <string.h>
 
@@ -226,6 +227,23 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
   return 0;
 }
 
+/* mod_isapi sets the status to 0 before it reads; httpd takes that for a refusal and sends no
+ * "100 Continue": the body is empty for a client that waits for it. A head with status 200, which
+ * sends nothing yet, makes httpd ask for the body, if mod_isapi has not read already
+ * (ISAPIReadAheadBuffer 0). */
+static void ask_for_body(struct pie_request *request) {
+  bool first = !request->body_read && request->response.state <= PIE_RESPONSE_HELD;
+  if (first && pie_door_quirks(request->door)->mod_isapi &&
+      pie_request_header(request, PIE_STR("Expect")).n)
+    pie_ecb_send_headers(request->ecb, PIE_STR("200 OK"), PIE_STR("\r\n"), true);
+}
+
+bool pie_request_lost_body(const struct pie_request *request) {
+  const EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  return pie_door_quirks(request->door)->mod_isapi && request->info.content_length > 0 &&
+         ecb->cbTotalBytes && !ecb->cbAvailable && pie_request_header(request, PIE_STR("Expect")).n;
+}
+
 static int64_t broken(struct pie_request *request) {
   request->body_broken = true;
   return -PIE_EGONE;
@@ -247,6 +265,7 @@ int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capac
     memcpy(buffer, ecb->lpbData + request->ahead_used, (size_t)got);
     request->ahead_used += (uint32_t)got;
   } else {
+    ask_for_body(request);
     got = pie_ecb_read(ecb, buffer, capacity);
     if (got < 0 || (got == 0 && length >= 0))
       return broken(request); /* less than was announced: never a quiet end */

@@ -66,6 +66,9 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
 
 int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capacity);
 
+/* True when httpd has read the body of a client that waited for "100 Continue", in vain. */
+bool pie_request_lost_body(const struct pie_request *request);
+
 /* True when the request comes from this machine itself, and not by way of a proxy on it. */
 bool pie_request_is_local(const struct pie_request *request);
 

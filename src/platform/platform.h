@@ -64,6 +64,7 @@ bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t ti
 int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg);
 void pie_thread_join(struct pie_thread *thread);
 void pie_thread_detach(struct pie_thread *thread);
+void pie_thread_yield(void);
 
 /* Time */
 int64_t pie_clock_us(void);                /* monotonic */

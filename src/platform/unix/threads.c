@@ -4,6 +4,7 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,3 +91,5 @@ const char *pie_signal_text(int signal) { return strsignal(signal); }
 void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, NULL); }
 
 void pie_thread_detach(struct pie_thread *thread) { pthread_detach(thread->handle); }
+
+void pie_thread_yield(void) { sched_yield(); }
