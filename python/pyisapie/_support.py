@@ -84,8 +84,10 @@ class LogStream(io.TextIOBase):
         """The log outlives its users: closing is for streams of one's own."""
 
 
-def start(multithread: int, multiprocess: int) -> dict[str, Any]:
+def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
+    if switch_us:
+        sys.setswitchinterval(switch_us / 1_000_000)
     errors = LogStream(ERROR, "wsgi.errors")
     # Some servers have no console at all: then these are None and the first print() would fail.
     sys.stdout = LogStream(INFO, "<stdout>")
@@ -292,7 +294,8 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
 
 def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
-    return f"{where}:\n" + "".join(traceback.format_exception(error))
+    text = f"{where}:\n" + "".join(traceback.format_exception(error))
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _os_handle(descriptor: int) -> int:

@@ -60,6 +60,18 @@ void pie_conn_close(struct pie_conn *conn) {
   uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
 }
 
+/* A mere end would look like the end of a body that has no length. */
+void pie_conn_abort(struct pie_conn *conn) {
+  if (conn->is_local || conn->phase == PIE_CONN_CLOSING) {
+    pie_conn_close(conn);
+    return;
+  }
+  conn->phase = PIE_CONN_CLOSING;
+  if (uv_tcp_close_reset(&conn->uv.tcp, on_handle_closed))
+    uv_close(&conn->uv.handle, on_handle_closed);
+  uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
+}
+
 static void on_shutdown(uv_shutdown_t *request, int status) {
   (void)status;
   free(request);

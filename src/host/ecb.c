@@ -364,7 +364,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_ABORTIVE_CLOSE:
     pie_output_flush(x->conn); /* answers to earlier requests */
     x->broken = x->wants_close = true;
-    pie_socket_shutdown(x->conn->socket);
+    if (atomic_load(&x->io_active))
+      pie_socket_shutdown(x->conn->socket); /* else the loop resets it when the session is done */
     return TRUE;
   case HSE_REQ_IS_CONNECTED:
     *(BOOL *)buffer = !x->broken && pie_socket_is_connected(x->conn->socket);

@@ -208,7 +208,7 @@ void pie_exchange_end(struct pie_exchange *x) {
     return;
   }
   if (!is_complete(x)) {
-    pie_conn_close(conn);
+    pie_conn_abort(conn);
     return;
   }
   bool again = conn->parser.keep_alive && !x->wants_close && x->body_complete && !conn->eof &&

@@ -76,7 +76,7 @@ static void scan_headers(struct pie_exchange *x, struct pie_str block, struct he
 }
 
 bool pie_output_is_bodiless(const struct pie_exchange *x) {
-  return x->status < 200 || x->status == 204 || x->status == 304 ||
+  return x->status < 200 || x->status == 204 || x->status == 205 || x->status == 304 ||
          pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
 }
 

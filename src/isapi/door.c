@@ -120,16 +120,6 @@ static int64_t op_read(struct pie_request *request, void *buffer, size_t capacit
 
 static const char *op_complaint(struct pie_request *request) { return request->response.complaint; }
 
-static void op_finish(struct pie_request *request, bool whole) {
-  pie_response_finish(request, whole);
-  if (!request->pended)
-    return; /* pie_door_handle returns the outcome */
-  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
-  uint32_t outcome = request->outcome;
-  request_release(request);
-  pie_ecb_done(ecb, outcome);
-}
-
 static bool shows_details(struct pie_request *request) {
   struct pie_settings *settings = &request->door->settings;
   if (pie_settings_is(settings, PIE_SET_SHOW_ERRORS, "always"))
@@ -158,6 +148,26 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
               pie_response_write(request, &body, 1, PIE_WRITE_FINAL) == 0;
   pie_buf_free(&page);
   return good;
+}
+
+static const struct pie_failure no_body = {
+    .status = 500,
+    .summary = "The application gave no body for its Content-Length.",
+    .advice = "Send as many bytes as the header Content-Length says, or leave the header out.",
+};
+
+static void op_finish(struct pie_request *request, bool whole) {
+  if (pie_response_finish(request, whole)) {
+    pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
+                 pie_str_from(no_body.summary));
+    pie_response_finish(request, give_page(request, &no_body));
+  }
+  if (!request->pended)
+    return; /* pie_door_handle returns the outcome */
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  uint32_t outcome = request->outcome;
+  request_release(request);
+  pie_ecb_done(ecb, outcome);
 }
 
 static void op_fail(struct pie_request *request, const struct pie_failure *failure) {

@@ -128,10 +128,12 @@ static int add_framing(struct pie_response *response) {
 
 static void decide_body(struct pie_request *request, int status) {
   struct pie_response *response = &request->response;
-  bool no_content = status < 200 || status == 204 || status == 304;
+  bool no_content = status < 200 || status == 204 || status == 205 || status == 304;
   response->has_body = !no_content && !pie_str_equal(request->info.method, PIE_STR("HEAD"));
   if (status < 200 || status == 204)
     response->length = -1; /* RFC 9110, 8.6 */
+  if (status == 205)
+    response->length = 0; /* RFC 9110, 15.3.6 */
   if (status < 200)
     response->keep = false; /* as a final status it would leave the client waiting */
 }
@@ -308,17 +310,20 @@ int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t 
   return ended(request, err, (size_t)length, last);
 }
 
-void pie_response_finish(struct pie_request *request, bool whole) {
+int pie_response_finish(struct pie_request *request, bool whole) {
   struct pie_response *response = &request->response;
   if (whole && (response->state == PIE_RESPONSE_HELD || response->state == PIE_RESPONSE_SENT))
     pie_response_write(request, NULL, 0, PIE_WRITE_FINAL);
-  if (response->state != PIE_RESPONSE_DONE) {
-    if (whole && response->state != PIE_RESPONSE_BROKEN)
-      pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
-                   "the application sent less than its Content-Length: the response is broken off");
-    break_off(request);
-    request->outcome = HSE_STATUS_ERROR;
-    return;
+  if (whole && response->state == PIE_RESPONSE_HELD)
+    return -PIE_ESTATE;
+  if (response->state == PIE_RESPONSE_DONE) {
+    request->outcome = response->keep ? HSE_STATUS_SUCCESS_AND_KEEP_CONN : HSE_STATUS_SUCCESS;
+    return 0;
   }
-  request->outcome = response->keep ? HSE_STATUS_SUCCESS_AND_KEEP_CONN : HSE_STATUS_SUCCESS;
+  if (whole && response->state != PIE_RESPONSE_BROKEN)
+    pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
+                 "the application sent less than its Content-Length: the response is broken off");
+  break_off(request);
+  request->outcome = HSE_STATUS_ERROR;
+  return 0;
 }

@@ -58,7 +58,7 @@ static int send_parts(struct pie_request *request, const struct pie_str *parts, 
   return err;
 }
 
-/* For what TRANSMIT_FILE cannot say: offsets past 32 bits. */
+/* For what TRANSMIT_FILE cannot do. */
 static int copy_file(struct pie_request *request, intptr_t file, uint64_t offset, uint64_t length) {
   char piece[32 * 1024];
   while (length) {
@@ -76,7 +76,10 @@ static int send_file(struct pie_request *request, intptr_t file, uint64_t offset
                      bool last) {
   (void)last;
   int err = send_head(request);
-  while (!err && length && offset + TRANSMIT_MAX < UINT32_MAX) {
+  /* httpd opens the file again by its name, which mod_isapi does not give, wherever it cannot map
+   * it: an offset off a page's edge, EnableMMAP Off. The connection is lost then. */
+  bool can_transmit = !pie_door_quirks(request->door)->mod_isapi;
+  while (can_transmit && !err && length && offset + TRANSMIT_MAX < UINT32_MAX) {
     uint32_t piece = length < TRANSMIT_MAX ? (uint32_t)length : TRANSMIT_MAX;
     err = pie_ecb_transmit_file(request->ecb, file, (uint32_t)offset, piece);
     if (err == -PIE_ENOTSUP)
