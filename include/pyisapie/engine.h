@@ -122,7 +122,7 @@ struct pie_engine_config {
   const char *package_dir; /* the folder that holds the pyisapie package */
   int threads;             /* that run requests */
   int queue;               /* requests that may wait for one */
-  int switch_interval_us; /* 0: Python's own */
+  int switch_interval_us;  /* 0: Python's own */
   int start_timeout_ms;    /* for loading an application */
   size_t stack_size;       /* of our own threads, bytes */
   bool multiprocess;       /* other processes serve the same applications */

@@ -100,8 +100,9 @@ static int import_package(struct pie_engine *engine) {
     return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
   engine->world.state = pie_state_of(engine->world.module);
   bool multithread = engine->config.threads > 1;
-  PyObject *template = PyObject_CallMethod(engine->world.support, "start", "iii", multithread,
-                                           (int)engine->config.multiprocess, engine->config.switch_interval_us);
+  PyObject *template =
+      PyObject_CallMethod(engine->world.support, "start", "iii", multithread,
+                          (int)engine->config.multiprocess, engine->config.switch_interval_us);
   if (!template || !PyDict_Check(template)) {
     Py_XDECREF(template);
     return fail_with_exception(engine, "The package pyisapie cannot start.");

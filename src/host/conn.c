@@ -114,24 +114,31 @@ static void expire(struct pie_conn *conn) {
     pie_conn_close(conn);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void arm(struct pie_conn *conn) {
+  int64_t left = conn->deadline - (int64_t)uv_now(&conn->worker->loop);
+  conn->timer_due = conn->deadline;
+  uv_timer_start(&conn->timer, on_timer, left > 0 ? (uint64_t)left : 0, 0);
+}
+
 static void on_timer(uv_timer_t *timer) {
   struct pie_conn *conn = timer->data;
-  int64_t left = conn->deadline - (int64_t)uv_now(&conn->worker->loop);
+  conn->timer_due = 0;
   if (!conn->deadline)
     return;
-  if (left > 0)
-    uv_timer_start(timer, on_timer, (uint64_t)left, 0);
+  if (conn->deadline > (int64_t)uv_now(&conn->worker->loop))
+    arm(conn);
   else
     expire(conn);
 }
 
-/* The timer is armed anew only when it fires: most deadlines are replaced long before. */
+/* The timer is armed anew only when it fires, or for an earlier time: most deadlines are replaced
+ * long before. */
 void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms) {
-  int64_t before = conn->deadline;
   conn->deadline = timeout_ms ? (int64_t)uv_now(&conn->worker->loop) + timeout_ms : 0;
-  bool armed = uv_is_active((uv_handle_t *)&conn->timer);
-  if (conn->deadline && (!armed || (before && conn->deadline < before)))
-    uv_timer_start(&conn->timer, on_timer, (uint64_t)timeout_ms, 0);
+  if (conn->deadline && (!conn->timer_due || conn->deadline < conn->timer_due))
+    arm(conn);
 }
 
 /* ---- reading ---- */

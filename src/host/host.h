@@ -104,8 +104,8 @@ struct pie_conn {
   struct pie_conn *next_mail, *next_ready;
   pie_socket socket;
   enum pie_conn_phase phase;
-  int64_t deadline; /* of uv_now; 0: none */
-  int handles;      /* open uv handles: freed at 0 */
+  int64_t deadline, timer_due; /* of uv_now; 0: none */
+  int handles;                 /* open uv handles: freed at 0 */
   bool reading, eof, is_local;
   bool parsing; /* in conn.c, parse(): what ends there is continued there */
   struct pie_http_parser parser;

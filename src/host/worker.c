@@ -336,6 +336,7 @@ static void choose_threads(struct pie_worker *worker) {
   worker->in_threads = !worker->extension.warm || worker->apache;
   if (!worker->in_threads)
     return;
+  worker->extension.idle = NULL; /* those threads are libuv's: we cannot promise it for them */
   snprintf(count, sizeof count, "%lld", (long long)setting(worker, PIE_SET_THREADS));
   uv_os_setenv("UV_THREADPOOL_SIZE", count);
 }

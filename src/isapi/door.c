@@ -152,7 +152,7 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
 
 static const struct pie_failure no_body = {
     .status = 500,
-    .summary = "The application gave no body for its Content-Length.",
+    .summary = "The application sent less than its Content-Length: nothing at all.",
     .advice = "Send as many bytes as the header Content-Length says, or leave the header out.",
 };
 

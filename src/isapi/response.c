@@ -153,6 +153,7 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
   response->status = head->status;
   response->length = -1;
   response->keep = true;
+  response->framed = response->chunked = response->cut = false;
   int err = pie_buf_add_number(&response->status_text, (uint64_t)head->status);
   err = err ? err : pie_buf_add(&response->status_text, PIE_STR(" "));
   err = err ? err : pie_buf_add(&response->status_text, head->reason);
