@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 1
+#define PIE_ENGINE_ABI 2
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -101,7 +101,7 @@ struct pie_door_ops {
   void (*fail)(struct pie_request *request, const struct pie_failure *failure);
 
   /* Says that another thread than the one in handle() will finish the request. Called before that
-   * thread can see the request; not allowed when handle() was given may_pend = false. */
+   * thread can see the request; only where handle() was given PIE_MAY_PEND. */
   void (*pend)(struct pie_request *request);
 
   /* True once status and headers have been given to the host. */
@@ -122,6 +122,7 @@ struct pie_engine_config {
   const char *package_dir; /* the folder that holds the pyisapie package */
   int threads;             /* that run requests */
   int queue;               /* requests that may wait for one */
+  int switch_interval_us;  /* 0: Python's own */
   int start_timeout_ms;    /* for loading an application */
   size_t stack_size;       /* of our own threads, bytes */
   bool multiprocess;       /* other processes serve the same applications */
@@ -130,6 +131,11 @@ struct pie_engine_config {
 };
 
 enum { PIE_HANDLE_DONE = 0, PIE_HANDLE_PENDING = 1 };
+
+enum {
+  PIE_MAY_PEND = 1, /* the request may be finished later, by another thread */
+  PIE_WILL_IDLE = 2 /* the host calls idle() on its threads before they block */
+};
 
 struct pie_engine_ops {
   uint32_t abi;
@@ -141,11 +147,14 @@ struct pie_engine_ops {
                const struct pie_failure **failure);
   void (*run)(struct pie_engine *engine);
 
-  /* Serves a request. may_pend: it may be finished later, by another thread (DONE or PENDING is
-   * returned); otherwise it is finished on return. -PIE_EBUSY: the queue is full, and the request
-   * is untouched. The info lives as long as the request. */
+  /* Serves a request: DONE, or PENDING where the flags allow it. -PIE_EBUSY: the queue is full,
+   * and the request is untouched. The info lives as long as the request. */
   int (*handle)(struct pie_engine *engine, struct pie_request *request,
-                const struct pie_request_info *info, bool may_pend);
+                const struct pie_request_info *info, int flags);
+
+  /* The calling thread is about to block: it gives up the GIL if it has it. group: see
+   * HttpExtensionIdle in isapi.h. */
+  void (*idle)(struct pie_engine *engine, uint32_t group);
 
   /* Loads the application that such a request would reach, as far as it is not loaded. Blocks. */
   void (*warm)(struct pie_engine *engine, const struct pie_request_info *info);

@@ -9,7 +9,10 @@
 #ifndef PYISAPIE_ISAPI_H
 #define PYISAPIE_ISAPI_H
 
+#include "pyisapie/str.h"
+
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -165,6 +168,28 @@ typedef struct HSE_RESPONSE_VECTOR {
 
 #endif /* !_WIN32 */
 
+/* A ServerSupportFunction of our own host, and optional: the buffer is a pointer to a
+ * struct pie_isapi_request *, which is set to what the server variables would tell one by one. It
+ * is valid until the session is done. Texts are bytes as they came; absent ones are empty. */
+#define HSE_REQ_PIE_REQUEST 0x50494500
+
+struct pie_isapi_header {
+  struct pie_str name, value;
+};
+
+struct pie_isapi_request {
+  uint32_t size;         /* of this structure */
+  bool secure;           /* the scheme is https */
+  struct pie_str target; /* HTTP_URL */
+  struct pie_str path;   /* PATH_INFO */
+  struct pie_str protocol, server_name, server_port, server_software;
+  struct pie_str remote_addr, remote_port, remote_user, auth_type;
+  struct pie_str content_type;
+  int64_t content_length; /* bytes; -1: no body; -2: one of unknown length */
+  const struct pie_isapi_header *headers;
+  size_t header_count;
+};
+
 /* cbTotalBytes of a request whose length is unknown (chunked) or does not fit into 32 bits. */
 #define PIE_ISAPI_LENGTH_UNKNOWN 0xffffffffu
 
@@ -192,10 +217,19 @@ typedef DWORD(WINAPI *pie_http_extension_proc_fn)(EXTENSION_CONTROL_BLOCK *ecb);
 typedef BOOL(WINAPI *pie_terminate_extension_fn)(DWORD flags);
 typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
 
+/* HttpExtensionIdle is ours and optional, too: the calling thread is about to block, or brings no
+ * further request soon, so the extension gives up what it holds on it (Python's GIL). A host that
+ * calls it once before its first request promises to do so always: on each thread that has called
+ * HttpExtensionProc, and in the callbacks of a control block, on whatever thread, before they
+ * block. In return the extension may run requests on the host's threads and keep them short of
+ * hand-overs. group: threads of one group bring one request at a time, unless one lasts. */
+typedef void(WINAPI *pie_http_extension_idle_fn)(DWORD group);
+
 PIE_ISAPI_EXPORT BOOL WINAPI GetExtensionVersion(HSE_VERSION_INFO *info);
 PIE_ISAPI_EXPORT DWORD WINAPI HttpExtensionProc(EXTENSION_CONTROL_BLOCK *ecb);
 PIE_ISAPI_EXPORT BOOL WINAPI TerminateExtension(DWORD flags);
 PIE_ISAPI_EXPORT BOOL WINAPI HttpExtensionWarm(EXTENSION_CONTROL_BLOCK *ecb);
+PIE_ISAPI_EXPORT void WINAPI HttpExtensionIdle(DWORD group);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 #ifndef PYISAPIE_STR_H
 #define PYISAPIE_STR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

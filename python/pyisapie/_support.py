@@ -22,6 +22,22 @@ from pyisapie import _engine, settings
 
 ERROR, WARNING, INFO, DEBUG = range(4)
 
+EVERY_REQUEST = (
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "REQUEST_URI",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "SERVER_SOFTWARE",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "wsgi.input",
+    "pyisapie.request_id",
+)
+
 
 class LogStream(io.TextIOBase):
     """A text stream whose lines go to the server's error log, with the request's id.
@@ -68,8 +84,10 @@ class LogStream(io.TextIOBase):
         """The log outlives its users: closing is for streams of one's own."""
 
 
-def start(multithread: int, multiprocess: int) -> dict[str, Any]:
+def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
+    if switch_us:
+        sys.setswitchinterval(switch_us / 1_000_000)
     errors = LogStream(ERROR, "wsgi.errors")
     # Some servers have no console at all: then these are None and the first print() would fail.
     sys.stdout = LogStream(INFO, "<stdout>")
@@ -78,7 +96,9 @@ def start(multithread: int, multiprocess: int) -> dict[str, Any]:
         sys.stdin = io.StringIO()
     if not getattr(sys, "argv", None):
         sys.argv = ["pyisapie"]
-    return {
+    # Every key that each request sets is there already: the copy has its room and is only filled.
+    own = dict.fromkeys(EVERY_REQUEST, "")
+    return own | {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": errors,

@@ -21,7 +21,7 @@ USAGE_ERROR = 2
 # How `serve --help` groups the settings.
 GROUPS = {
     "what to serve": ("app", "root", "config", "home", "door", "reload"),
-    "where and how many": ("bind", "workers", "threads", "queue", "backlog", "connections"),
+    "where and how many": ("bind", "workers", "threads", "queue", "switch-interval", "backlog", "connections"),
     "limits": (
         "request-line-limit",
         "header-limit",

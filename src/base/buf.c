@@ -65,6 +65,15 @@ int pie_buf_add(struct pie_buf *buf, struct pie_str text) {
   return pie_buf_append(buf, text.p, text.n);
 }
 
+int pie_buf_add_number(struct pie_buf *buf, uint64_t number) {
+  char digits[20];
+  size_t at = sizeof digits;
+  do
+    digits[--at] = (char)('0' + number % 10);
+  while (number /= 10);
+  return pie_buf_append(buf, digits + at, sizeof digits - at);
+}
+
 int pie_buf_adds(struct pie_buf *buf, const char *text) {
   return pie_buf_append(buf, text, strlen(text));
 }

@@ -21,6 +21,7 @@ void pie_buf_consume(struct pie_buf *buf, size_t bytes); /* drops the first ones
 int pie_buf_reserve(struct pie_buf *buf, size_t more);
 int pie_buf_append(struct pie_buf *buf, const void *bytes, size_t n);
 int pie_buf_add(struct pie_buf *buf, struct pie_str text);
+int pie_buf_add_number(struct pie_buf *buf, uint64_t number); /* decimal */
 int pie_buf_adds(struct pie_buf *buf, const char *text);
 __attribute__((format(printf, 2, 3))) int pie_buf_addf(struct pie_buf *buf, const char *format,
                                                        ...);

@@ -24,9 +24,11 @@
   X(HOME, "home", TEXT, "", 0, 0, DOOR,                                                            \
     "the Python to use: a virtual environment or an installation (default: found from the "        \
     "extension's own place)")                                                                      \
-  X(THREADS, "threads", NUMBER, "8", 1, 1024, DOOR, "threads that run requests, per process")      \
+  X(THREADS, "threads", NUMBER, "16", 1, 1024, DOOR, "threads that run requests, per process")     \
   X(QUEUE, "queue", NUMBER, "1024", 1, 1000000, DOOR,                                              \
     "requests that may wait for a thread; more are answered 503")                                  \
+  X(SWITCH_INTERVAL, "switch-interval", NUMBER, "200", 0, 1000000, DOOR,                           \
+    "microseconds after which a thread lets another one run Python; 0 keeps Python's own value")   \
   X(STACK_SIZE, "stack-size", SIZE, "8M", 262144, 1073741824, DOOR, "stack of each thread")        \
   X(START_TIMEOUT, "start-timeout", TIME, "60", 100, 86400000, DOOR,                               \
     "how long Python and the application may take to start")                                       \

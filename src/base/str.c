@@ -136,12 +136,17 @@ size_t pie_str_remove_dots(char *path, size_t length) {
   return out;
 }
 
+/* RFC 9110, 5.6.2: tchar */
+static const bool token_bytes[256] = {
+    ['!'] = true,         ['#'] = true,         ['$'] = true,         ['%'] = true, ['&'] = true,
+    ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true, ['.'] = true,
+    ['^'] = true,         ['_'] = true,         ['`'] = true,         ['|'] = true, ['~'] = true,
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};
+
 bool pie_str_is_token(struct pie_str text) {
-  static const char marks[] = "!#$%&'*+-.^_`|~";
   for (size_t i = 0; i < text.n; i++) {
-    char c = pie_ascii_lower(text.p[i]);
-    bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c && strchr(marks, c));
-    if (!good)
+    if (!token_bytes[(unsigned char)text.p[i]])
       return false;
   }
   return text.n > 0;

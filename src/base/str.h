@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#define PIE_STR_INIT(literal)                                                                      \
+  { (literal), sizeof(literal) - 1 } /* of static ones */
 #define PIE_STR(literal) ((struct pie_str){(literal), sizeof(literal) - 1})
 
 struct pie_str pie_str_from(const char *text); /* NULL gives an empty slice */

@@ -14,9 +14,9 @@ struct pie_call *pie_call_current(void) {
 void pie_call_set_current(struct pie_call *call) { current = call; }
 
 Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity) {
-  PyThreadState *state = pie_interp_release();
+  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   int64_t got = call->engine->ops->read(call->request, buffer, capacity);
-  pie_interp_retake(state);
+  pie_interp_retake_from_host(state);
   if (got >= 0)
     return (Py_ssize_t)got;
   PyErr_SetString(PyExc_OSError, got == -PIE_ETIMEOUT
@@ -34,36 +34,37 @@ static int sent(struct pie_call *call, int err) {
 }
 
 int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags) {
-  PyThreadState *state = pie_interp_release();
+  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   int err = call->engine->ops->write(call->request, parts, count, flags);
-  pie_interp_retake(state);
+  pie_interp_retake_from_host(state);
   return sent(call, err);
 }
 
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
-  PyThreadState *state = pie_interp_release();
+  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   int err = call->engine->ops->send_file(call->request, file, offset, length, PIE_WRITE_FINAL);
-  pie_interp_retake(state);
+  pie_interp_retake_from_host(state);
   return sent(call, err);
 }
 
 void pie_call_finish(struct pie_call *call, bool whole) {
-  PyThreadState *state = pie_interp_release();
+  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->finish(call->request, whole);
-  pie_interp_retake(state);
+  pie_interp_retake_from_host(state);
 }
 
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
-  PyThreadState *state = pie_interp_release();
+  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->fail(call->request, failure);
-  pie_interp_retake(state);
+  pie_interp_retake_from_host(state);
 }
 
 void pie_call_log_exception(struct pie_call *call, const char *where) {
   struct pie_engine *engine = call->engine;
   PyObject *exception = pie_py_take_exception();
   PyObject *text =
-      exception ? PyObject_CallMethod(engine->support, "describe", "Os", exception, where) : NULL;
+      exception ? PyObject_CallMethod(call->world->support, "describe", "Os", exception, where)
+                : NULL;
   Py_ssize_t n = 0;
   const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
   if (bytes) {

@@ -12,52 +12,83 @@
 #include "platform/platform.h"
 #include "pyisapie/engine.h"
 
+#include <stdatomic.h>
+
 struct pie_engine;
 struct pie_site;
 struct pie_state;
 
-/* One request in the engine. It lives in a pool thread's list or on the bringing thread's stack,
- * and never longer than the request. */
+/* One request in the engine. It lives in a lane's list or on the bringing thread's stack, and never
+ * longer than the request. */
 struct pie_call {
   struct pie_engine *engine;
+  struct pie_world *world;
   struct pie_request *request;
   const struct pie_request_info *info;
   struct pie_state *state; /* of the interpreter that serves it */
   PyObject *start;         /* the start_response object, while the application runs */
   struct pie_call *next;   /* in the queue, or in the list of free ones */
+  int64_t began_us;        /* when it was taken from the queue */
+  bool host_idles;         /* the host calls idle() before it blocks */
   bool responded;          /* start_response has been called */
   bool gone;               /* the client has gone: nothing more can be sent */
 };
 
-struct pie_pool {
-  struct pie_mutex lock; /* guards all below */
-  struct pie_cond work, idle;
-  struct pie_call *first, **last;
-  struct pie_call *free;
-  int queued, limit;
-  int threads, waiting, running;
-  bool stopping;
-};
-
-struct pie_engine {
-  struct pie_door *door;
-  const struct pie_door_ops *ops;
-  struct pie_engine_config config; /* with strings of our own */
+/* An interpreter and what is loaded into it. */
+struct pie_world {
+  struct pie_engine *engine;
   PyInterpreterState *interp;
   PyObject *module;  /* pyisapie._engine */
   PyObject *support; /* pyisapie._support */
   struct pie_state *state;
-  bool attached; /* somebody else started this Python, and will end it */
-  bool started;
 
   struct pie_mutex lock; /* guards all below */
   struct pie_cond changed;
   struct pie_site *sites;
   struct pie_site *wanted; /* the next one to load */
   bool stopping;
-  int direct; /* requests in place on threads of the host */
+};
 
-  struct pie_pool pool;
+/* The way of requests into an interpreter: see pool.h. */
+struct pie_lane {
+  struct pie_engine *engine;
+  struct pie_world *world;
+
+  struct pie_mutex lock; /* guards all below */
+  struct pie_cond work;  /* for the lane's threads: there is a ticket */
+  struct pie_cond turn;  /* for threads of the host that wait to run a request themselves */
+  struct pie_cond idle;  /* nothing runs any more */
+  struct pie_call *first, **last;
+  struct pie_call *free;
+  int queued;
+  int running;          /* requests that are being served, on any thread */
+  int threads, waiting; /* of the lane's own */
+  int tickets;          /* of waiting threads, how many have been woken */
+  int turn_waiting;
+  int64_t taken_us; /* when a request was last taken up, or a thread was woken for it */
+  bool stopping;
+};
+
+/* Wakes a further thread of a lane whose requests are not taken up. It sleeps while no queue has
+ * any. */
+struct pie_watchdog {
+  struct pie_mutex lock;
+  struct pie_cond wake;
+  atomic_bool awake;
+  bool started, stopping;
+};
+
+struct pie_engine {
+  struct pie_door *door;
+  const struct pie_door_ops *ops;
+  struct pie_engine_config config; /* with strings of our own */
+  struct pie_world world;
+  struct pie_lane *lanes; /* one for each group of the host's threads */
+  size_t lane_count;
+  struct pie_watchdog watchdog;
+  bool attached; /* somebody else started this Python, and will end it */
+  bool started;
+
   struct pie_failure failure; /* of the start */
   struct pie_buf failure_text, failure_detail;
 };

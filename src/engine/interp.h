@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Entering and leaving an interpreter: the only place that takes and gives up the GIL.
+ *
+ * A thread works for one interpreter all its life. It may stay inside between two requests: then
+ * pie_interp_idle must be called before it blocks.
  */
 #ifndef PIE_ENGINE_INTERP_H
 #define PIE_ENGINE_INTERP_H
 
 #include "engine/py.h"
 
-/* Enters with this thread's own thread state, which is made at the first time and kept: 0, or
- * -PIE_ENOMEM. Not from within. */
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Enters with this thread's own thread state, which is made at the first time and kept; nothing to
+ * do when it is inside already. 0, or -PIE_ENOMEM. */
 int pie_interp_enter(PyInterpreterState *interp);
 void pie_interp_leave(void);
+void pie_interp_idle(void); /* leaves, if this thread is inside */
+bool pie_interp_is_inside(void);
 
 /* Leaves with the state that starting Python gave this thread, and keeps it as the thread's own:
  * a second one for the same thread would confuse PyGILState_Ensure in extension modules. */
@@ -19,8 +27,17 @@ void pie_interp_adopt(void);
 /* Frees this thread's state; outside. */
 void pie_interp_forget(void);
 
-/* Between these two other threads run Python; for whatever may block. */
+/* Between these two other threads run Python; for whatever may block. Any thread that is inside
+ * may call them, also one that the application has started. */
 PyThreadState *pie_interp_release(void);
 void pie_interp_retake(PyThreadState *state);
+
+/* The same around a call of the host. Where the host calls pie_interp_idle before it blocks, our
+ * own threads stay inside and only come back in if it has done so. */
+PyThreadState *pie_interp_release_to_host(bool host_idles);
+void pie_interp_retake_from_host(PyThreadState *state);
+
+/* How often any thread has entered, since the start. */
+uint64_t pie_interp_entries(void);
 
 #endif

@@ -25,24 +25,17 @@ void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct 
 
 /* ---- the table for the door ---- */
 
-static int handle(struct pie_engine *engine, struct pie_request *request,
-                  const struct pie_request_info *info, bool may_pend) {
-  if (may_pend)
-    return pie_pool_put(engine, request, info);
-  struct pie_call call = {.engine = engine, .request = request, .info = info};
-  if (pie_pool_enter_direct(engine))
-    return -PIE_EBUSY;
-  pie_serve(&call);
-  pie_pool_leave_direct(engine);
-  return PIE_HANDLE_DONE;
+static void warm(struct pie_engine *engine, const struct pie_request_info *info) {
+  pie_site_warm(&engine->world, info);
 }
 
 static const struct pie_engine_ops ops = {
     .abi = PIE_ENGINE_ABI,
     .start = pie_runtime_start,
     .run = pie_runtime_run,
-    .handle = handle,
-    .warm = pie_site_warm,
+    .handle = pie_pool_handle,
+    .idle = pie_pool_idle,
+    .warm = warm,
     .stop = pie_runtime_stop,
 };
 
@@ -55,11 +48,11 @@ struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
     the_engine = calloc(1, sizeof *the_engine);
     if (!the_engine)
       return NULL;
-    pie_mutex_init(&the_engine->lock);
-    pie_cond_init(&the_engine->changed);
+    the_engine->world.engine = the_engine;
+    pie_mutex_init(&the_engine->world.lock);
+    pie_cond_init(&the_engine->world.changed);
     pie_buf_init(&the_engine->failure_text, 2048);
     pie_buf_init(&the_engine->failure_detail, 64 * 1024);
-    pie_pool_init(&the_engine->pool);
   }
   the_engine->door = door;
   the_engine->ops = door_ops;
@@ -182,8 +175,12 @@ static int module_clear(PyObject *module) {
 #define PIE_STRING_CLEAR(field, text) Py_CLEAR(state->s_##field);
   PIE_STRINGS(PIE_STRING_CLEAR)
 #undef PIE_STRING_CLEAR
-  for (size_t i = 0; i < PIE_HEADER_SLOTS; i++)
+  for (size_t i = 0; i < PIE_HEADER_SLOTS; i++) {
     Py_CLEAR(state->header_keys[i].key);
+    Py_CLEAR(state->header_keys[i].last);
+  }
+  for (size_t i = 0; i < PIE_KEPT_COUNT; i++)
+    Py_CLEAR(state->kept[i]);
   Py_CLEAR(state->input_type);
   Py_CLEAR(state->start_type);
   Py_CLEAR(state->wrapper_type);

@@ -5,150 +5,328 @@
 
 #include <stdlib.h>
 
-void pie_pool_init(struct pie_pool *pool) {
-  pie_mutex_init(&pool->lock);
-  pie_cond_init(&pool->work);
-  pie_cond_init(&pool->idle);
-  pool->last = &pool->first;
+enum { WATCH_MS = 1, WATCH_QUIET_MAX = 20 /* looks at empty queues before it sleeps */ };
+
+/* The group that this thread of the host belongs to. */
+static PIE_THREAD_LOCAL uint32_t own_group;
+
+static struct pie_lane *own_lane(struct pie_engine *engine) {
+  return &engine->lanes[engine->lane_count > 1 ? own_group % engine->lane_count : 0];
 }
 
-/* With the lock held. */
-static struct pie_call *take(struct pie_pool *pool) {
-  struct pie_call *call = pool->first;
+/* ---- the queue; all with the lane's lock held ---- */
+
+static struct pie_call *take(struct pie_lane *lane) {
+  struct pie_call *call = lane->first;
   if (!call)
     return NULL;
-  pool->first = call->next;
-  if (!pool->first)
-    pool->last = &pool->first;
-  pool->queued--;
-  pool->running++;
+  lane->first = call->next;
+  if (!lane->first)
+    lane->last = &lane->first;
+  lane->queued--;
+  lane->running++;
+  call->began_us = lane->taken_us = pie_clock_us();
   return call;
 }
 
-/* With the lock held. */
-static void give_back(struct pie_pool *pool, struct pie_call *call) {
-  call->next = pool->free;
-  pool->free = call;
-  pool->running--;
-  if (pool->stopping && !pool->running && !pool->first)
-    pie_cond_broadcast(&pool->idle);
+static void put(struct pie_lane *lane, struct pie_call *call) {
+  *lane->last = call;
+  lane->last = &call->next;
+  lane->queued++;
 }
 
-/* Serves what is queued without giving up the GIL between two requests. */
-static void serve_queue(struct pie_pool *pool, struct pie_call *call) {
-  PyInterpreterState *interp = call->engine->interp;
-  if (pie_interp_enter(interp)) {
-    const struct pie_failure failure = {.status = 503, .summary = "Out of memory."};
-    call->engine->ops->fail(call->request, &failure);
-    pie_mutex_lock(&pool->lock);
-    give_back(pool, call);
-    pie_mutex_unlock(&pool->lock);
-    return;
-  }
-  while (call) {
-    pie_serve(call);
-    pie_mutex_lock(&pool->lock);
-    give_back(pool, call);
-    call = take(pool);
-    pie_mutex_unlock(&pool->lock);
-  }
-  pie_interp_leave();
+static void ran(struct pie_lane *lane) {
+  lane->running--;
+  if (lane->turn_waiting)
+    pie_cond_signal(&lane->turn);
+  if (lane->stopping && !lane->running && !lane->first)
+    pie_cond_broadcast(&lane->idle);
 }
 
-static void thread_main(void *arg) {
-  struct pie_engine *engine = arg;
-  struct pie_pool *pool = &engine->pool;
-  pie_mutex_lock(&pool->lock);
-  for (;;) {
-    struct pie_call *call = take(pool);
-    if (call) {
-      pie_mutex_unlock(&pool->lock);
-      serve_queue(pool, call);
-      pie_mutex_lock(&pool->lock);
-    } else if (pool->stopping) {
-      break;
-    } else {
-      pool->waiting++;
-      pie_cond_wait(&pool->work, &pool->lock);
-      pool->waiting--;
-    }
-  }
-  pie_mutex_unlock(&pool->lock);
-  pie_interp_forget();
-  pie_mutex_lock(&pool->lock);
-  pool->threads--;
-  pie_cond_broadcast(&pool->idle);
-  pie_mutex_unlock(&pool->lock);
+static void give_back(struct pie_lane *lane, struct pie_call *call) {
+  call->next = lane->free;
+  lane->free = call;
+  ran(lane);
 }
 
-/* With the lock held. One more thread when those that wait are too few for what is queued. */
-static void grow(struct pie_engine *engine) {
-  struct pie_pool *pool = &engine->pool;
-  struct pie_thread thread;
-  if (pool->waiting >= pool->queued || pool->threads >= engine->config.threads)
-    return;
-  if (pie_thread_start(&thread, engine->config.stack_size, thread_main, engine))
-    return; /* with none at all the queue fills up and is answered 503 */
-  pie_thread_detach(&thread);
-  pool->threads++;
-}
-
-static struct pie_call *call_new(struct pie_pool *pool) {
-  struct pie_call *call = pool->free;
+static struct pie_call *call_new(struct pie_lane *lane) {
+  struct pie_call *call = lane->free;
   if (call)
-    pool->free = call->next;
+    lane->free = call->next;
   else
     call = malloc(sizeof *call);
   return call;
 }
 
-int pie_pool_put(struct pie_engine *engine, struct pie_request *request,
-                 const struct pie_request_info *info) {
-  struct pie_pool *pool = &engine->pool;
+/* ---- the lane's threads ---- */
+
+static void thread_main(void *arg);
+
+/* With the lock held: one more thread looks at the queue. */
+static void kick(struct pie_lane *lane) {
+  struct pie_thread thread;
+  const struct pie_engine_config *config = &lane->engine->config;
+  lane->taken_us = pie_clock_us();
+  if (lane->waiting > lane->tickets) {
+    lane->tickets++;
+    pie_cond_signal(&lane->work);
+  } else if (lane->threads < config->threads &&
+             pie_thread_start(&thread, config->stack_size, thread_main, lane) == 0) {
+    pie_thread_detach(&thread);
+    lane->threads++;
+  } /* else all are busy; the queue fills up, and is answered 503 beyond its limit */
+}
+
+static bool is_stalled(const struct pie_lane *lane, int64_t now_us) {
+  return now_us - lane->taken_us > PIE_STALL_US;
+}
+
+/* With the lock held. After a request that lasted another thread may have taken over: two would
+ * only take the GIL from each other. */
+static bool gives_way(const struct pie_lane *lane, int64_t began_us) {
+  int64_t now = pie_clock_us();
+  return now - began_us > PIE_STALL_US && lane->running > 0 && lane->taken_us > began_us &&
+         !is_stalled(lane, now);
+}
+
+/* Serves what is queued without giving up the GIL between two requests. False: it gave way. */
+static bool serve_queue(struct pie_lane *lane, struct pie_call *call) {
+  bool way = false;
+  if (pie_interp_enter(lane->world->interp)) {
+    const struct pie_failure failure = {.status = 503, .summary = "Out of memory."};
+    call->engine->ops->fail(call->request, &failure);
+    pie_mutex_lock(&lane->lock);
+    give_back(lane, call);
+    pie_mutex_unlock(&lane->lock);
+    return true;
+  }
+  while (call) {
+    int64_t began = call->began_us;
+    pie_serve(call);
+    pie_mutex_lock(&lane->lock);
+    give_back(lane, call);
+    way = gives_way(lane, began);
+    call = way ? NULL : take(lane);
+    pie_mutex_unlock(&lane->lock);
+  }
+  pie_interp_leave();
+  return !way;
+}
+
+static void wait_for_work(struct pie_lane *lane) {
+  lane->waiting++;
+  while (!lane->tickets && !lane->stopping)
+    pie_cond_wait(&lane->work, &lane->lock);
+  lane->waiting--;
+  if (lane->tickets)
+    lane->tickets--;
+}
+
+static void thread_main(void *arg) {
+  struct pie_lane *lane = arg;
+  bool may_take = true;
+  pie_mutex_lock(&lane->lock);
+  for (;;) {
+    struct pie_call *call = may_take || lane->stopping ? take(lane) : NULL;
+    if (call) {
+      pie_mutex_unlock(&lane->lock);
+      may_take = serve_queue(lane, call);
+      pie_mutex_lock(&lane->lock);
+    } else if (lane->stopping) {
+      break;
+    } else {
+      wait_for_work(lane);
+      may_take = true;
+    }
+  }
+  pie_mutex_unlock(&lane->lock);
+  pie_interp_forget();
+  pie_mutex_lock(&lane->lock);
+  lane->threads--;
+  pie_cond_broadcast(&lane->idle);
+  pie_mutex_unlock(&lane->lock);
+}
+
+/* ---- the watchdog ---- */
+
+/* True while the lane has a queue. */
+static bool look_after(struct pie_lane *lane) {
+  pie_mutex_lock(&lane->lock);
+  bool busy = lane->queued > 0;
+  if (busy && is_stalled(lane, pie_clock_us()))
+    kick(lane);
+  pie_mutex_unlock(&lane->lock);
+  return busy;
+}
+
+static bool look_after_all(struct pie_engine *engine) {
+  bool busy = false;
+  for (size_t i = 0; i < engine->lane_count; i++)
+    busy = look_after(&engine->lanes[i]) || busy;
+  return busy;
+}
+
+static void watch_main(void *arg) {
+  struct pie_engine *engine = arg;
+  struct pie_watchdog *dog = &engine->watchdog;
+  int quiet = 0;
+  pie_mutex_lock(&dog->lock);
+  while (!dog->stopping) {
+    quiet = look_after_all(engine) ? 0 : quiet + 1;
+    if (quiet <= WATCH_QUIET_MAX) {
+      pie_cond_wait_until(&dog->wake, &dog->lock, pie_clock_ms() + WATCH_MS);
+      continue;
+    }
+    /* Who enqueues from here on sees that it must wake us; who did before is seen by us. */
+    atomic_store(&dog->awake, false);
+    if (!look_after_all(engine)) {
+      while (!atomic_load(&dog->awake) && !dog->stopping)
+        pie_cond_wait(&dog->wake, &dog->lock);
+    }
+    atomic_store(&dog->awake, true);
+    quiet = 0;
+  }
+  pie_mutex_unlock(&dog->lock);
+}
+
+static void wake_watchdog(struct pie_watchdog *dog) {
+  if (atomic_load_explicit(&dog->awake, memory_order_relaxed))
+    return;
+  pie_mutex_lock(&dog->lock);
+  atomic_store(&dog->awake, true);
+  pie_cond_signal(&dog->wake);
+  pie_mutex_unlock(&dog->lock);
+}
+
+/* ---- the three ways ---- */
+
+static int serve_in_place(struct pie_lane *lane, struct pie_call *call) {
+  if (pie_interp_enter(lane->world->interp)) {
+    pie_mutex_lock(&lane->lock);
+    ran(lane);
+    pie_mutex_unlock(&lane->lock);
+    return -PIE_EBUSY;
+  }
+  pie_serve(call);
+  if (!call->host_idles)
+    pie_interp_leave();
+  pie_mutex_lock(&lane->lock);
+  ran(lane);
+  if (lane->queued && !lane->running)
+    kick(lane); /* came while this one lasted */
+  pie_mutex_unlock(&lane->lock);
+  return PIE_HANDLE_DONE;
+}
+
+/* With the lock held. */
+static void wait_for_turn(struct pie_lane *lane) {
+  int64_t left = 0;
+  while (lane->running && (left = lane->taken_us + PIE_STALL_US - pie_clock_us()) > 0) {
+    lane->turn_waiting++;
+    pie_cond_wait_us(&lane->turn, &lane->lock, left);
+    lane->turn_waiting--;
+  }
+  lane->running++;
+  lane->taken_us = pie_clock_us();
+}
+
+static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
   int result = -PIE_EBUSY;
-  pie_mutex_lock(&pool->lock);
-  bool room = !pool->stopping && pool->queued < engine->config.queue;
-  struct pie_call *call = room ? call_new(pool) : NULL;
-  if (call) {
-    *call = (struct pie_call){.engine = engine, .request = request, .info = info};
-    engine->ops->pend(request);
-    *pool->last = call;
-    pool->last = &call->next;
-    pool->queued++;
-    grow(engine);
-    pie_cond_signal(&pool->work);
+  bool room = !lane->stopping && lane->queued < lane->engine->config.queue;
+  struct pie_call *copy = room ? call_new(lane) : NULL;
+  if (copy) {
+    *copy = *call;
+    copy->engine->ops->pend(copy->request);
+    put(lane, copy);
+    bool none_runs = !lane->running && lane->threads == lane->waiting - lane->tickets;
+    if (none_runs || is_stalled(lane, pie_clock_us()))
+      kick(lane);
     result = PIE_HANDLE_PENDING;
   }
-  pie_mutex_unlock(&pool->lock);
   return result;
 }
 
-int pie_pool_enter_direct(struct pie_engine *engine) {
-  struct pie_pool *pool = &engine->pool;
-  pie_mutex_lock(&pool->lock);
-  bool open = !pool->stopping;
-  pool->running += open;
-  pie_mutex_unlock(&pool->lock);
-  return open && pie_interp_enter(engine->interp) == 0 ? 0 : -PIE_EBUSY;
+int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
+                    const struct pie_request_info *info, int flags) {
+  struct pie_lane *lane = own_lane(engine);
+  struct pie_call call = {.engine = engine,
+                          .world = lane->world,
+                          .request = request,
+                          .info = info,
+                          .host_idles = flags & PIE_WILL_IDLE};
+  int result = PIE_HANDLE_DONE;
+  pie_mutex_lock(&lane->lock);
+  bool in_place = (flags & PIE_WILL_IDLE) && !lane->running && !lane->queued;
+  if (lane->stopping)
+    result = -PIE_EBUSY;
+  else if (in_place)
+    lane->running++;
+  else if (flags & PIE_MAY_PEND)
+    result = enqueue(lane, &call);
+  else
+    wait_for_turn(lane);
+  pie_mutex_unlock(&lane->lock);
+  if (result == PIE_HANDLE_PENDING)
+    wake_watchdog(&engine->watchdog);
+  return result == PIE_HANDLE_DONE ? serve_in_place(lane, &call) : result;
 }
 
-void pie_pool_leave_direct(struct pie_engine *engine) {
-  struct pie_pool *pool = &engine->pool;
-  pie_interp_leave();
-  pie_mutex_lock(&pool->lock);
-  pool->running--;
-  if (pool->stopping && !pool->running)
-    pie_cond_broadcast(&pool->idle);
-  pie_mutex_unlock(&pool->lock);
+void pie_pool_idle(struct pie_engine *engine, uint32_t group) {
+  (void)engine;
+  own_group = group;
+  pie_interp_idle();
+}
+
+/* ---- start and end ---- */
+
+static void lane_init(struct pie_lane *lane, struct pie_engine *engine) {
+  lane->engine = engine;
+  lane->world = &engine->world;
+  pie_mutex_init(&lane->lock);
+  pie_cond_init(&lane->work);
+  pie_cond_init(&lane->turn);
+  pie_cond_init(&lane->idle);
+  lane->last = &lane->first;
+}
+
+int pie_pool_start(struct pie_engine *engine, size_t lanes) {
+  struct pie_watchdog *dog = &engine->watchdog;
+  struct pie_thread thread;
+  if (!engine->lanes) {
+    engine->lanes = calloc(lanes, sizeof *engine->lanes);
+    if (!engine->lanes)
+      return -PIE_ENOMEM;
+    engine->lane_count = lanes;
+    for (size_t i = 0; i < lanes; i++)
+      lane_init(&engine->lanes[i], engine);
+    pie_mutex_init(&dog->lock);
+    pie_cond_init(&dog->wake);
+  }
+  if (dog->started)
+    return 0;
+  int err = pie_thread_start(&thread, 256 * 1024, watch_main, engine);
+  if (err)
+    return err;
+  pie_thread_detach(&thread);
+  dog->started = true;
+  return 0;
+}
+
+static void lane_stop(struct pie_lane *lane, int64_t deadline) {
+  pie_mutex_lock(&lane->lock);
+  lane->stopping = true;
+  pie_cond_broadcast(&lane->work);
+  while ((lane->running || lane->first || lane->threads) &&
+         pie_cond_wait_until(&lane->idle, &lane->lock, deadline))
+    ;
+  pie_mutex_unlock(&lane->lock);
 }
 
 void pie_pool_stop(struct pie_engine *engine, int64_t deadline) {
-  struct pie_pool *pool = &engine->pool;
-  pie_mutex_lock(&pool->lock);
-  pool->stopping = true;
-  pie_cond_broadcast(&pool->work);
-  while ((pool->running || pool->first || pool->threads) &&
-         pie_cond_wait_until(&pool->idle, &pool->lock, deadline))
-    ;
-  pie_mutex_unlock(&pool->lock);
+  for (size_t i = 0; i < engine->lane_count; i++)
+    lane_stop(&engine->lanes[i], deadline);
+  pie_mutex_lock(&engine->watchdog.lock);
+  engine->watchdog.stopping = true;
+  pie_cond_signal(&engine->watchdog.wake);
+  pie_mutex_unlock(&engine->watchdog.lock);
 }

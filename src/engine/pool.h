@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The threads that run requests, and the bounded queue before them.
+ * Who runs a request, and when.
+ *
+ * Handing a request to another thread costs far more than running it, and two threads that run
+ * Python at once take the GIL from each other. So a lane lets one thread run, and others only when
+ * that one does not get on:
+ *
+ * - In place: on the bringing thread, when nothing runs in the lane and the host idles
+ *   (HttpExtensionIdle). The thread keeps the GIL until the host says that it will block.
+ * - Queued: taken by the lane's own threads, of which one runs and keeps the GIL from request to
+ *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, by the next
+ *   request that comes or by the watchdog. One whose request lasted gives way to it afterwards.
+ * - In turn: where the host can neither idle nor let requests pend (mod_isapi), its threads run
+ *   the requests, one at a time, and no longer wait for one that lasts.
  */
 #ifndef PIE_ENGINE_POOL_H
 #define PIE_ENGINE_POOL_H
@@ -8,17 +20,16 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-void pie_pool_init(struct pie_pool *pool);
+enum { PIE_STALL_US = 300 };
 
-/* Queues a request: PIE_HANDLE_PENDING, or -PIE_EBUSY. A thread is started when all are busy and
- * there may be more. */
-int pie_pool_put(struct pie_engine *engine, struct pie_request *request,
-                 const struct pie_request_info *info);
+int pie_pool_start(struct pie_engine *engine, size_t lanes);
 
-/* For a request in place: enters the interpreter on the host's own thread. -PIE_EBUSY at the end
- * of the process. */
-int pie_pool_enter_direct(struct pie_engine *engine);
-void pie_pool_leave_direct(struct pie_engine *engine);
+/* See pie_engine_ops.handle. */
+int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
+                    const struct pie_request_info *info, int flags);
+
+/* See pie_engine_ops.idle. */
+void pie_pool_idle(struct pie_engine *engine, uint32_t group);
 
 /* Waits until nothing runs, up to the deadline (pie_clock_ms); then the threads end. */
 void pie_pool_stop(struct pie_engine *engine, int64_t deadline);

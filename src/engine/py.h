@@ -38,8 +38,10 @@ static inline PyObject *pie_py_take_exception(void) {
 
 #ifdef Py_GIL_DISABLED
 #define PIE_PY_GIL_SLOT {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+enum { PIE_PY_HAS_GIL = 0 };
 #else
 #define PIE_PY_GIL_SLOT
+enum { PIE_PY_HAS_GIL = 1 };
 #endif
 
 #endif

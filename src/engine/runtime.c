@@ -94,19 +94,20 @@ static int fail_with_exception(struct pie_engine *engine, const char *summary) {
 static int import_package(struct pie_engine *engine) {
   if (add_package_dir(engine->config.package_dir))
     return fail_with_exception(engine, "sys.path cannot be extended.");
-  Py_XSETREF(engine->module, PyImport_ImportModule("pyisapie._engine"));
-  Py_XSETREF(engine->support, PyImport_ImportModule("pyisapie._support"));
-  if (!engine->module || !engine->support)
+  Py_XSETREF(engine->world.module, PyImport_ImportModule("pyisapie._engine"));
+  Py_XSETREF(engine->world.support, PyImport_ImportModule("pyisapie._support"));
+  if (!engine->world.module || !engine->world.support)
     return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
-  engine->state = pie_state_of(engine->module);
+  engine->world.state = pie_state_of(engine->world.module);
   bool multithread = engine->config.threads > 1;
-  PyObject *template = PyObject_CallMethod(engine->support, "start", "ii", multithread,
-                                           (int)engine->config.multiprocess);
+  PyObject *template =
+      PyObject_CallMethod(engine->world.support, "start", "iii", multithread,
+                          (int)engine->config.multiprocess, engine->config.switch_interval_us);
   if (!template || !PyDict_Check(template)) {
     Py_XDECREF(template);
     return fail_with_exception(engine, "The package pyisapie cannot start.");
   }
-  Py_XSETREF(engine->state->template, template);
+  Py_XSETREF(engine->world.state->template, template);
   return 0;
 }
 
@@ -123,8 +124,11 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
     pie_interp_adopt();
   }
   engine->started = true;
-  engine->interp = PyInterpreterState_Main();
-  if (pie_interp_enter(engine->interp))
+  if (pie_pool_start(engine, 1))
+    return fail(engine, "No thread could be started.", NULL,
+                "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
+  engine->world.interp = PyInterpreterState_Main();
+  if (pie_interp_enter(engine->world.interp))
     return fail(engine, "Out of memory.", NULL, NULL);
   err = import_package(engine);
   pie_interp_leave();
@@ -133,38 +137,38 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
 
 /* The owner thread's life: load what is wanted. */
 void pie_runtime_run(struct pie_engine *engine) {
-  pie_mutex_lock(&engine->lock);
-  while (!engine->stopping) {
-    struct pie_site *site = engine->wanted;
+  pie_mutex_lock(&engine->world.lock);
+  while (!engine->world.stopping) {
+    struct pie_site *site = engine->world.wanted;
     if (!site) {
-      pie_cond_wait(&engine->changed, &engine->lock);
+      pie_cond_wait(&engine->world.changed, &engine->world.lock);
       continue;
     }
-    engine->wanted = site->next_wanted;
-    pie_mutex_unlock(&engine->lock);
-    if (pie_interp_enter(engine->interp) == 0) {
-      pie_site_load(engine, site);
+    engine->world.wanted = site->next_wanted;
+    pie_mutex_unlock(&engine->world.lock);
+    if (pie_interp_enter(engine->world.interp) == 0) {
+      pie_site_load(&engine->world, site);
       pie_interp_leave();
     }
-    pie_mutex_lock(&engine->lock);
+    pie_mutex_lock(&engine->world.lock);
   }
-  pie_mutex_unlock(&engine->lock);
+  pie_mutex_unlock(&engine->world.lock);
 }
 
 /* Python itself is not ended: its extension modules cannot be unloaded, and threads may still run.
  * The support module runs what atexit and logging have to do. */
 void pie_runtime_stop(struct pie_engine *engine, int timeout_ms) {
-  pie_mutex_lock(&engine->lock);
-  bool first = !engine->stopping;
-  engine->stopping = true;
-  pie_cond_broadcast(&engine->changed);
-  pie_mutex_unlock(&engine->lock);
+  pie_mutex_lock(&engine->world.lock);
+  bool first = !engine->world.stopping;
+  engine->world.stopping = true;
+  pie_cond_broadcast(&engine->world.changed);
+  pie_mutex_unlock(&engine->world.lock);
   if (!first)
     return;
   pie_pool_stop(engine, pie_clock_ms() + timeout_ms);
-  if (pie_interp_enter(engine->interp))
+  if (pie_interp_enter(engine->world.interp))
     return;
-  PyObject *done = PyObject_CallMethod(engine->support, "stop", "i", !engine->attached);
+  PyObject *done = PyObject_CallMethod(engine->world.support, "stop", "i", !engine->attached);
   if (!done)
     PyErr_Print();
   Py_XDECREF(done);

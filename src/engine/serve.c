@@ -41,9 +41,9 @@ static void leave_context(PyObject *context) {
 
 void pie_serve(struct pie_call *call) {
   struct pie_failure failure = {0};
-  call->state = call->engine->state;
+  call->state = call->world->state;
   pie_call_set_current(call);
-  struct pie_site *site = pie_site_get(call->engine, call->info, &failure);
+  struct pie_site *site = pie_site_get(call->world, call->info, &failure);
   const struct pie_mount *mount = site ? pie_site_route(site, call->info->path_info) : NULL;
   if (!site) {
     pie_call_fail(call, &failure);

@@ -40,30 +40,30 @@ static struct pie_site *site_new(const struct pie_request_info *info) {
   return NULL;
 }
 
-/* With the engine's lock held. */
-static struct pie_site *find(struct pie_engine *engine, const struct pie_request_info *info) {
+/* With the world's lock held. */
+static struct pie_site *find(struct pie_world *world, const struct pie_request_info *info) {
   int count = 0;
-  for (struct pie_site *site = engine->sites; site; site = site->next, count++) {
+  for (struct pie_site *site = world->sites; site; site = site->next, count++) {
     if (is(site->app, info->app) && is(site->root, info->root) && is(site->config, info->config))
       return site;
   }
   struct pie_site *site = count < SITES_MAX ? site_new(info) : NULL;
   if (site) {
-    site->next = engine->sites;
-    engine->sites = site;
+    site->next = world->sites;
+    world->sites = site;
   }
   return site;
 }
 
-/* With the engine's lock held. */
-static void want(struct pie_engine *engine, struct pie_site *site) {
-  struct pie_site **end = &engine->wanted;
+/* With the world's lock held. */
+static void want(struct pie_world *world, struct pie_site *site) {
+  struct pie_site **end = &world->wanted;
   while (*end)
     end = &(*end)->next_wanted;
   site->next_wanted = NULL;
   *end = site;
   site->state = PIE_SITE_LOADING;
-  pie_cond_broadcast(&engine->changed);
+  pie_cond_broadcast(&world->changed);
 }
 
 static const struct pie_failure too_many = {
@@ -97,52 +97,51 @@ void pie_failure_free(struct pie_failure *failure) {
   *failure = (struct pie_failure){0};
 }
 
-/* With the engine's lock held; waits without it. */
-static bool ensure(struct pie_engine *engine, struct pie_site *site) {
+/* With the world's lock held; waits without it. */
+static bool ensure(struct pie_world *world, struct pie_site *site) {
   if (site->state == PIE_SITE_LOADED)
     return true;
   if (site->state == PIE_SITE_NEW ||
       (site->state == PIE_SITE_FAILED && pie_clock_ms() >= site->retry_at))
-    want(engine, site);
-  int64_t deadline = pie_clock_ms() + engine->config.start_timeout_ms;
-  while (site->state == PIE_SITE_LOADING && !engine->stopping) {
-    if (!pie_cond_wait_until(&engine->changed, &engine->lock, deadline) &&
-        pie_clock_ms() >= deadline)
+    want(world, site);
+  int64_t deadline = pie_clock_ms() + world->engine->config.start_timeout_ms;
+  while (site->state == PIE_SITE_LOADING && !world->stopping) {
+    if (!pie_cond_wait_until(&world->changed, &world->lock, deadline) && pie_clock_ms() >= deadline)
       break;
   }
   return site->state == PIE_SITE_LOADED;
 }
 
-static struct pie_site *get_outside(struct pie_engine *engine, const struct pie_request_info *info,
+static struct pie_site *get_outside(struct pie_world *world, const struct pie_request_info *info,
                                     struct pie_failure *failure) {
-  pie_mutex_lock(&engine->lock);
-  struct pie_site *site = find(engine, info);
-  bool loaded = site && ensure(engine, site);
+  pie_mutex_lock(&world->lock);
+  struct pie_site *site = find(world, info);
+  bool loaded = site && ensure(world, site);
   if (!loaded)
     *failure = failure_copy(!site                            ? &too_many
                             : site->state == PIE_SITE_FAILED ? &site->failure
                                                              : &too_slow);
-  pie_mutex_unlock(&engine->lock);
+  pie_mutex_unlock(&world->lock);
   return loaded ? site : NULL;
 }
 
-struct pie_site *pie_site_get(struct pie_engine *engine, const struct pie_request_info *info,
+struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_info *info,
                               struct pie_failure *failure) {
-  pie_mutex_lock(&engine->lock);
-  struct pie_site *site = find(engine, info);
+  pie_mutex_lock(&world->lock);
+  struct pie_site *site = find(world, info);
   bool loaded = site && site->state == PIE_SITE_LOADED;
-  pie_mutex_unlock(&engine->lock);
+  pie_mutex_unlock(&world->lock);
   if (loaded)
     return site;
   PyThreadState *state = pie_interp_release();
-  site = get_outside(engine, info, failure);
+  site = get_outside(world, info, failure);
   pie_interp_retake(state);
   return site;
 }
 
-void pie_site_warm(struct pie_engine *engine, const struct pie_request_info *info) {
+void pie_site_warm(struct pie_world *world, const struct pie_request_info *info) {
   struct pie_failure failure = {0};
-  get_outside(engine, info, &failure);
+  get_outside(world, info, &failure);
   pie_failure_free(&failure);
 }
 
@@ -198,12 +197,12 @@ static struct pie_failure read_failure(PyObject *answer) {
 /* pyisapie._support.load gives (True, [(mount, app), ...]) or (False, summary, detail, advice),
  * and has logged the failure. What is read from the answer is read before the lock is taken:
  * nobody may wait for the GIL with the lock held. */
-void pie_site_load(struct pie_engine *engine, struct pie_site *site) {
+void pie_site_load(struct pie_world *world, struct pie_site *site) {
   struct pie_mount *mounts = NULL;
   size_t count = 0;
   struct pie_failure failure = {0};
-  PyObject *answer = PyObject_CallMethod(engine->support, "load", "sssi", site->app, site->root,
-                                         site->config, (int)engine->config.reload);
+  PyObject *answer = PyObject_CallMethod(world->support, "load", "sssi", site->app, site->root,
+                                         site->config, (int)world->engine->config.reload);
   bool shaped = answer && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) >= 2;
   bool good = shaped && PyTuple_GET_ITEM(answer, 0) == Py_True &&
               read_mounts(PyTuple_GET_ITEM(answer, 1), &mounts, &count) == 0;
@@ -212,13 +211,13 @@ void pie_site_load(struct pie_engine *engine, struct pie_site *site) {
   if (!good)
     failure = read_failure(shaped && PyTuple_GET_SIZE(answer) == 4 ? answer : NULL);
   Py_XDECREF(answer);
-  pie_mutex_lock(&engine->lock);
+  pie_mutex_lock(&world->lock);
   pie_failure_free(&site->failure);
   site->failure = failure;
   site->mounts = mounts;
   site->mount_count = count;
   site->retry_at = pie_clock_ms() + RETRY_MS;
   site->state = good ? PIE_SITE_LOADED : PIE_SITE_FAILED;
-  pie_cond_broadcast(&engine->changed);
-  pie_mutex_unlock(&engine->lock);
+  pie_cond_broadcast(&world->changed);
+  pie_mutex_unlock(&world->lock);
 }

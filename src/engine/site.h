@@ -28,7 +28,7 @@ struct pie_site {
 
 /* The site for a request, loaded: waits for that, outside the interpreter. On failure NULL, with
  * failure set, for pie_failure_free. */
-struct pie_site *pie_site_get(struct pie_engine *engine, const struct pie_request_info *info,
+struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_info *info,
                               struct pie_failure *failure);
 
 void pie_failure_free(struct pie_failure *failure);
@@ -36,9 +36,9 @@ void pie_failure_free(struct pie_failure *failure);
 /* The mount that takes this path, or NULL. */
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path);
 
-void pie_site_warm(struct pie_engine *engine, const struct pie_request_info *info);
+void pie_site_warm(struct pie_world *world, const struct pie_request_info *info);
 
 /* Loads the sites that are wanted; inside the interpreter. */
-void pie_site_load(struct pie_engine *engine, struct pie_site *site);
+void pie_site_load(struct pie_world *world, struct pie_site *site);
 
 #endif

@@ -46,13 +46,24 @@
   X(close, "close")                                                                                \
   X(empty, "")
 
-enum { PIE_HEADER_SLOTS = 256 };
+enum { PIE_HEADER_SLOTS = 256, PIE_KEPT_MAX = 512 /* bytes of a text that is kept */ };
+
+/* Texts that most requests have in common, in this interpreter: see wsgi_environ.c. */
+enum pie_kept {
+  PIE_KEPT_SERVER_NAME,
+  PIE_KEPT_SERVER_PORT,
+  PIE_KEPT_SERVER_SOFTWARE,
+  PIE_KEPT_REMOTE_ADDR,
+  PIE_KEPT_REMOTE_PORT,
+  PIE_KEPT_COUNT
+};
 
 /* A header's name in lower case and its environ key; the table is complete before it is used. */
 struct pie_header_key {
   const char *name;
   size_t length;
   PyObject *key;
+  PyObject *last; /* value of the field in an earlier request, or NULL */
 };
 
 struct pie_state {
@@ -60,6 +71,7 @@ struct pie_state {
   PIE_STRINGS(PIE_STRING_FIELD)
 #undef PIE_STRING_FIELD
   struct pie_header_key header_keys[PIE_HEADER_SLOTS];
+  PyObject *kept[PIE_KEPT_COUNT];
   PyTypeObject *input_type;   /* wsgi_input.c */
   PyTypeObject *start_type;   /* wsgi_start.c */
   PyTypeObject *wrapper_type; /* wsgi_file.c */

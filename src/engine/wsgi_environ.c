@@ -101,23 +101,38 @@ int pie_wsgi_environ_setup(struct pie_state *state) {
     if (!key)
       return -1;
     PyUnicode_InternInPlace(&key);
-    state->header_keys[slot] = (struct pie_header_key){name, n, key};
+    state->header_keys[slot] = (struct pie_header_key){.name = name, .length = n, .key = key};
   }
   return 0;
 }
 
-static PyObject *header_key(struct pie_state *state, struct pie_str name) {
+/* The row of a common field, or NULL. */
+static struct pie_header_key *find_header(struct pie_state *state, struct pie_str name) {
   size_t slot = hash_name(name.p, name.n) % PIE_HEADER_SLOTS;
   for (; state->header_keys[slot].key; slot = (slot + 1) % PIE_HEADER_SLOTS) {
     struct pie_header_key *known = &state->header_keys[slot];
     if (pie_str_equal_nocase(name, (struct pie_str){known->name, known->length}))
-      return Py_NewRef(known->key);
+      return known;
   }
-  return make_key(name.p, name.n);
+  return NULL;
 }
 
 static PyObject *latin1(struct pie_str text) {
   return PyUnicode_DecodeLatin1(text.p, (Py_ssize_t)text.n, NULL);
+}
+
+/* Texts that are the same from request to request are made once: *kept is the one made last. */
+static PyObject *kept_latin1(PyObject **kept, struct pie_str text) {
+  if (!PIE_PY_HAS_GIL || text.n > PIE_KEPT_MAX)
+    return latin1(text);
+  if (!*kept || (size_t)PyUnicode_GET_LENGTH(*kept) != text.n ||
+      memcmp(PyUnicode_1BYTE_DATA(*kept), text.p, text.n) != 0) {
+    PyObject *made = latin1(text);
+    if (!made)
+      return NULL;
+    Py_XSETREF(*kept, made);
+  }
+  return Py_NewRef(*kept);
 }
 
 /* Takes value. */
@@ -137,16 +152,29 @@ static int put_if(PyObject *env, PyObject *key, struct pie_str text) {
   return text.n ? put_text(env, key, text) : 0;
 }
 
+/* A key that the template holds: gone when the request has no such text. */
+static int put_kept(struct pie_state *state, PyObject *env, PyObject *key, enum pie_kept slot,
+                    struct pie_str text) {
+  return text.n ? put(env, key, kept_latin1(&state->kept[slot], text)) : PyDict_DelItem(env, key);
+}
+
 /* A field that came more than once: RFC 9110, 5.3; cookies are joined as RFC 9113, 8.2.3. */
+static int join_header(PyObject *env, PyObject *key, struct pie_str name, PyObject **value) {
+  PyObject *before = PyDict_GetItemWithError(env, key);
+  if (!before)
+    return PyErr_Occurred() ? -1 : 0;
+  bool cookie = pie_str_equal_nocase(name, PIE_STR("Cookie"));
+  Py_SETREF(*value, PyUnicode_FromFormat(cookie ? "%U; %U" : "%U,%U", before, *value));
+  return *value ? 0 : -1;
+}
+
 static int put_header(struct pie_state *state, PyObject *env, const struct pie_header *header) {
-  PyObject *key = header_key(state, header->name), *value = key ? latin1(header->value) : NULL;
-  PyObject *before = value ? PyDict_GetItemWithError(env, key) : NULL;
-  int err = value && !PyErr_Occurred() ? 0 : -1;
-  if (before) {
-    bool cookie = pie_str_equal_nocase(header->name, PIE_STR("Cookie"));
-    Py_SETREF(value, PyUnicode_FromFormat(cookie ? "%U; %U" : "%U,%U", before, value));
-    err = value ? 0 : -1;
-  }
+  struct pie_header_key *known = find_header(state, header->name);
+  PyObject *key = known ? Py_NewRef(known->key) : make_key(header->name.p, header->name.n);
+  PyObject *value = !key    ? NULL
+                    : known ? kept_latin1(&known->last, header->value)
+                            : latin1(header->value);
+  int err = value ? join_header(env, key, header->name, &value) : -1;
   err = err ? err : PyDict_SetItem(env, key, value);
   Py_XDECREF(key);
   Py_XDECREF(value);
@@ -217,12 +245,14 @@ static int put_peers(struct pie_call *call, PyObject *env) {
   struct pie_state *s = call->state;
   const struct pie_request_info *info = call->info;
   bool secure = pie_str_equal(info->scheme, PIE_STR("https"));
-  int err = put_text(env, s->s_server_name, info->server_name);
-  err = err ? err : put_text(env, s->s_server_port, info->server_port);
+  int err = put_kept(s, env, s->s_server_name, PIE_KEPT_SERVER_NAME, info->server_name);
+  err = err ? err : put_kept(s, env, s->s_server_port, PIE_KEPT_SERVER_PORT, info->server_port);
   err = err ? err : put(env, s->s_server_protocol, protocol_of(s, info->protocol));
-  err = err ? err : put_if(env, s->s_server_software, info->server_software);
-  err = err ? err : put_if(env, s->s_remote_addr, info->remote_addr);
-  err = err ? err : put_if(env, s->s_remote_port, info->remote_port);
+  err =
+      err ? err
+          : put_kept(s, env, s->s_server_software, PIE_KEPT_SERVER_SOFTWARE, info->server_software);
+  err = err ? err : put_kept(s, env, s->s_remote_addr, PIE_KEPT_REMOTE_ADDR, info->remote_addr);
+  err = err ? err : put_kept(s, env, s->s_remote_port, PIE_KEPT_REMOTE_PORT, info->remote_port);
   err = err ? err : put_if(env, s->s_remote_user, info->remote_user);
   err = err ? err : put_if(env, s->s_auth_type, info->auth_type);
   if (!err && secure)

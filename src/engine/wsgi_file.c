@@ -114,7 +114,7 @@ int pie_wsgi_file_range(struct pie_call *call, PyObject *result, intptr_t *file,
   if (!Py_IS_TYPE(result, call->state->wrapper_type))
     return 0;
   PyObject *filelike = ((PieFileWrapper *)result)->filelike;
-  PyObject *range = PyObject_CallMethod(call->engine->support, "file_range", "O", filelike);
+  PyObject *range = PyObject_CallMethod(call->world->support, "file_range", "O", filelike);
   if (!range)
     return -1;
   long long handle = 0;

@@ -40,7 +40,7 @@ static int parse_input(struct pie_exchange *x) {
 static int receive(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
   int64_t limit = conn->worker->settings->number[PIE_SET_BODY_TIMEOUT];
-  if (pie_worker_on_loop(conn->worker) || pie_buf_reserve(&conn->input, PIECE))
+  if (pie_buf_reserve(&conn->input, PIECE))
     return failed(x);
   for (;;) {
     int64_t got = pie_socket_recv(conn->socket, conn->input.p + conn->input.n, PIECE);
@@ -48,7 +48,8 @@ static int receive(struct pie_exchange *x) {
       conn->input.n += (size_t)got;
       return 0;
     }
-    if (got != -PIE_EAGAIN || pie_socket_wait(conn->socket, false, limit ? (int)limit : -1))
+    if (got != -PIE_EAGAIN || !pie_loop_may_block(x) ||
+        pie_socket_wait(conn->socket, false, limit ? (int)limit : -1))
       return failed(x);
   }
 }

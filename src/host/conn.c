@@ -19,6 +19,7 @@ struct pie_conn *pie_conn_new(struct pie_worker *worker) {
   conn->worker = worker;
   conn->socket = -1;
   pie_buf_init(&conn->input, PIE_INPUT_MAX + PIE_READ_SIZE);
+  pie_buf_init(&conn->out, PIE_RESPONSE_HEAD_LIMIT + PIE_INPUT_MAX);
   pie_exchange_init(&conn->exchange, conn);
   pie_http_init(&conn->parser, &worker->limits, pie_exchange_on_body, &conn->exchange);
   return conn;
@@ -28,6 +29,7 @@ void pie_conn_free(struct pie_conn *conn) {
   pie_http_free(&conn->parser);
   pie_exchange_free(&conn->exchange);
   pie_buf_free(&conn->input);
+  pie_buf_free(&conn->out);
   free(conn);
 }
 
@@ -112,24 +114,31 @@ static void expire(struct pie_conn *conn) {
     pie_conn_close(conn);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void arm(struct pie_conn *conn) {
+  int64_t left = conn->deadline - (int64_t)uv_now(&conn->worker->loop);
+  conn->timer_due = conn->deadline;
+  uv_timer_start(&conn->timer, on_timer, left > 0 ? (uint64_t)left : 0, 0);
+}
+
 static void on_timer(uv_timer_t *timer) {
   struct pie_conn *conn = timer->data;
-  int64_t left = conn->deadline - (int64_t)uv_now(&conn->worker->loop);
+  conn->timer_due = 0;
   if (!conn->deadline)
     return;
-  if (left > 0)
-    uv_timer_start(timer, on_timer, (uint64_t)left, 0);
+  if (conn->deadline > (int64_t)uv_now(&conn->worker->loop))
+    arm(conn);
   else
     expire(conn);
 }
 
-/* The timer is armed anew only when it fires: most deadlines are replaced long before. */
+/* The timer is armed anew only when it fires, or for an earlier time: most deadlines are replaced
+ * long before. */
 void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms) {
-  int64_t before = conn->deadline;
   conn->deadline = timeout_ms ? (int64_t)uv_now(&conn->worker->loop) + timeout_ms : 0;
-  bool armed = uv_is_active((uv_handle_t *)&conn->timer);
-  if (conn->deadline && (!armed || (before && conn->deadline < before)))
-    uv_timer_start(&conn->timer, on_timer, (uint64_t)timeout_ms, 0);
+  if (conn->deadline && (!conn->timer_due || conn->deadline < conn->timer_due))
+    arm(conn);
 }
 
 /* ---- reading ---- */
@@ -202,7 +211,40 @@ static void begin(struct pie_conn *conn) {
 }
 
 static bool expects_bytes(const struct pie_conn *conn) {
-  return conn->phase == PIE_CONN_IDLE || conn->phase == PIE_CONN_HEAD;
+  return !conn->writing && (conn->phase == PIE_CONN_IDLE || conn->phase == PIE_CONN_HEAD);
+}
+
+static void on_written(uv_write_t *request, int status) {
+  struct pie_conn *conn = request->data;
+  conn->writing = false;
+  pie_buf_clear(&conn->out);
+  if (conn->phase == PIE_CONN_CLOSING)
+    return;
+  if (status) {
+    pie_conn_close(conn);
+    return;
+  }
+  pie_conn_deadline(conn, setting(conn, PIE_SET_KEEPALIVE_TIMEOUT));
+  pie_conn_read_more(conn);
+  parse(conn);
+}
+
+/* What is held leaves now. A client that does not take it is waited for by libuv, and no further
+ * request of its is begun meanwhile. */
+static void flush(struct pie_conn *conn) {
+  int err = pie_output_flush(conn);
+  if (!err)
+    return;
+  uv_buf_t rest = uv_buf_init(conn->out.p, (unsigned)conn->out.n);
+  conn->write.data = conn;
+  if (err == -PIE_EGONE || uv_write(&conn->write, &conn->uv.stream, &rest, 1, on_written)) {
+    pie_conn_close(conn);
+    return;
+  }
+  conn->writing = true;
+  uv_read_stop(&conn->uv.stream);
+  conn->reading = false;
+  pie_conn_deadline(conn, setting(conn, PIE_SET_WRITE_TIMEOUT));
 }
 
 /* Empty lines before a request are skipped (RFC 9112, 2.2); llhttp does that, but they must not
@@ -238,6 +280,8 @@ static void parse(struct pie_conn *conn) {
       PIE_CHECK(!conn->input.n);
   }
   conn->parsing = false;
+  if (conn->out.n && expects_bytes(conn))
+    flush(conn);
 }
 
 static void drop_memory(struct pie_buf *buf) {
@@ -251,6 +295,7 @@ void pie_conn_next(struct pie_conn *conn) {
   drop_memory(&conn->input);
   drop_memory(&conn->exchange.ahead);
   drop_memory(&conn->exchange.body);
+  drop_memory(&conn->out);
   pie_conn_deadline(conn, setting(conn, PIE_SET_KEEPALIVE_TIMEOUT));
   pie_conn_read_more(conn);
   parse(conn);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPANS_MAX = 64, ASYNC_STACK = 256 * 1024 };
+enum { ASYNC_STACK = 256 * 1024 };
 
 _Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what) {
   pie_log(worker->log, PIE_LOG_ERROR, "strict-isapi: the extension broke the contract: %s", what);
@@ -161,13 +161,9 @@ static const char *head_breach(struct pie_exchange *x, struct pie_str status,
 }
 
 static int put_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers) {
-  struct pie_buf out;
-  pie_buf_init(&out, PIE_RESPONSE_HEAD_LIMIT);
-  int err = pie_output_head(x, status, headers, &out);
-  struct pie_span span = {out.p, out.n};
-  err = err ? err : pie_output_spans(x, &span, 1);
-  pie_buf_free(&out);
-  return err;
+  int err = pie_output_head(x, status, headers, pie_output_open(x));
+  int closed = pie_output_close(x, false);
+  return err ? err : closed;
 }
 
 /* mod_isapi sends the head with the first body byte, or at the end. It refuses status 500 but
@@ -231,32 +227,18 @@ static const char *vector_breach(struct pie_exchange *x, const HSE_RESPONSE_VECT
   return with_head ? head_breach(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders)) : NULL;
 }
 
-static int flush(struct pie_exchange *x, struct pie_span *spans, size_t *count) {
-  size_t n = *count;
-  *count = 0;
-  return n ? pie_output_spans(x, spans, n) : 0;
-}
-
-static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v,
-                         struct pie_str head) {
-  struct pie_span spans[SPANS_MAX];
-  size_t count = 0;
+static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   int err = 0;
-  if (head.n)
-    spans[count++] = (struct pie_span){head.p, head.n};
   for (DWORD i = 0; i < v->nElementCount && !err; i++) {
     const HSE_VECTOR_ELEMENT *e = &v->lpElementArray[i];
     x->sent += (int64_t)e->cbSize;
-    if (e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE) {
-      err = flush(x, spans, &count);
-      err = err ? err : pie_output_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
-      continue;
-    }
-    if (count == SPANS_MAX)
-      err = flush(x, spans, &count);
-    spans[count++] = (struct pie_span){(char *)e->pvContext + e->cbOffset, (size_t)e->cbSize};
+    if (e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE)
+      err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
+    else
+      err = pie_output_add(
+          x, (struct pie_span){(char *)e->pvContext + e->cbOffset, (size_t)e->cbSize});
   }
-  return err ? err : flush(x, spans, &count);
+  return err;
 }
 
 static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
@@ -267,13 +249,13 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
     return breach(x, wrong);
   if (v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
     x->wants_close = true;
-  struct pie_buf head;
-  pie_buf_init(&head, PIE_RESPONSE_HEAD_LIMIT);
+  struct pie_buf *out = pie_output_open(x);
   int err = 0;
   if (v->dwFlags & HSE_IO_SEND_HEADERS)
-    err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), &head);
-  err = err ? err : send_elements(x, v, pie_buf_str(&head));
-  pie_buf_free(&head);
+    err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), out);
+  err = err ? err : send_elements(x, v);
+  int closed = pie_output_close(x, v->dwFlags & HSE_IO_FINAL_SEND);
+  err = err ? err : closed;
   x->final_sent = !err && (v->dwFlags & HSE_IO_FINAL_SEND);
   return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
 }
@@ -354,6 +336,9 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   if (x->conn->worker->apache)
     return apache_support(x, code, buffer);
   switch (code) {
+  case HSE_REQ_PIE_REQUEST:
+    *(const struct pie_isapi_request **)buffer = pie_ecb_share(x);
+    return TRUE;
   case HSE_REQ_VECTOR_SEND:
     return vector_send(x, buffer);
   case HSE_REQ_DONE_WITH_SESSION:
@@ -377,6 +362,7 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
                                       .context = x->completion_context});
   case HSE_REQ_CLOSE_CONNECTION:
   case HSE_REQ_ABORTIVE_CLOSE:
+    pie_output_flush(x->conn); /* answers to earlier requests */
     x->broken = x->wants_close = true;
     if (atomic_load(&x->io_active))
       pie_socket_shutdown(x->conn->socket); /* else the loop resets it when the session is done */

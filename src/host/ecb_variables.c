@@ -206,6 +206,35 @@ static struct answer find(struct pie_exchange *x, struct pie_str name) {
   return (struct answer){false, PIE_STR("")};
 }
 
+const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x) {
+  const struct pie_http_parser *p = &x->conn->parser;
+  struct pie_isapi_request *shared = pie_arena_alloc(&x->arena, sizeof *shared);
+  struct pie_isapi_header *headers =
+      pie_arena_alloc(&x->arena, (p->field_count + 1) * sizeof *headers);
+  if (!shared || !headers)
+    return NULL;
+  for (size_t i = 0; i < p->field_count; i++)
+    headers[i] = (struct pie_isapi_header){pie_http_name(p, i), pie_http_value(p, i)};
+  *shared = (struct pie_isapi_request){
+      .size = sizeof *shared,
+      .target = url(x),
+      .path = x->path,
+      .protocol = protocol(x),
+      .server_name = server_name(x),
+      .server_port = server_port(x),
+      .server_software = software(x),
+      .remote_addr = remote_addr(x),
+      .remote_port = remote_port(x),
+      .remote_user = PIE_STR(""),
+      .auth_type = PIE_STR(""),
+      .content_type = pie_str_from(x->ecb.lpszContentType),
+      .content_length = p->chunked ? -2 : p->content_length,
+      .headers = headers,
+      .header_count = p->field_count,
+  };
+  return shared;
+}
+
 static BOOL refuse(uint32_t code) {
   pie_os_error_set(code);
   return FALSE;

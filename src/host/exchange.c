@@ -110,8 +110,7 @@ static int prepare(struct pie_exchange *x) {
   return 0;
 }
 
-/* HttpExtensionProc has returned, here or on a thread of ours. */
-static void returned(struct pie_exchange *x, uint32_t outcome) {
+void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome) {
   struct pie_worker *worker = x->conn->worker;
   if (outcome == HSE_STATUS_PENDING) {
     if (worker->apache)
@@ -140,11 +139,10 @@ static void on_thread_returned(uv_work_t *work, int status) {
   if (x->mailed)
     pie_exchange_end(x);
   else
-    returned(x, x->outcome);
+    pie_exchange_returned(x, x->outcome);
 }
 
 void pie_exchange_begin(struct pie_exchange *x) {
-  struct pie_worker *worker = x->conn->worker;
   int status = prepare(x);
   if (status) {
     pie_conn_refuse(x->conn, status, "The request cannot be taken.");
@@ -152,20 +150,17 @@ void pie_exchange_begin(struct pie_exchange *x) {
   }
   pie_ecb_fill(x);
   atomic_store(&x->state, PIE_X_RUNNING);
-  if (worker->in_threads) {
-    x->in_thread = true;
-    x->work.data = x;
-    if (uv_queue_work(&worker->loop, &x->work, run_in_thread, on_thread_returned) == 0)
-      return;
-    x->in_thread = false;
-    atomic_store(&x->state, PIE_X_IDLE);
-    pie_conn_refuse(x->conn, 503, "No thread could be started.");
+  pie_loop_add(x->conn->worker, x->conn);
+}
+
+void pie_exchange_start(struct pie_exchange *x) {
+  x->in_thread = true;
+  x->work.data = x;
+  if (uv_queue_work(&x->conn->worker->loop, &x->work, run_in_thread, on_thread_returned) == 0)
     return;
-  }
-  uint32_t outcome = worker->extension.proc(&x->ecb);
-  if (outcome == HSE_STATUS_PENDING)
-    return; /* another thread owns it: x may not be touched */
-  returned(x, outcome);
+  x->in_thread = false;
+  atomic_store(&x->state, PIE_X_IDLE);
+  pie_conn_refuse(x->conn, 503, "No thread could be started.");
 }
 
 void pie_exchange_finished(struct pie_exchange *x) {

@@ -54,6 +54,7 @@ struct pie_exchange {
   struct pie_str host;         /* the authority that the client asked for */
   uint32_t outcome;            /* HSE_STATUS_* */
   uint64_t started_us;
+  uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
   bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */
 
@@ -100,15 +101,19 @@ struct pie_conn {
   uv_timer_t timer;
   struct pie_worker *worker;
   struct pie_conn *next, *previous; /* all open ones */
-  struct pie_conn *next_mail;
+  struct pie_conn *next_mail, *next_ready;
   pie_socket socket;
   enum pie_conn_phase phase;
-  int64_t deadline; /* of uv_now; 0: none */
-  int handles;      /* open uv handles: freed at 0 */
+  int64_t deadline, timer_due; /* of uv_now; 0: none */
+  int handles;                 /* open uv handles: freed at 0 */
   bool reading, eof, is_local;
   bool parsing; /* in conn.c, parse(): what ends there is continued there */
   struct pie_http_parser parser;
   struct pie_buf input; /* read and not parsed yet */
+  struct pie_buf out;   /* held back: see output.c */
+  atomic_bool out_busy;
+  bool writing; /* the rest of out, by way of libuv */
+  uv_write_t write;
   struct pie_exchange exchange;
   char remote_addr[64], remote_port[8], local_addr[64], local_port[8];
 };
@@ -118,7 +123,8 @@ struct pie_conn {
 struct pie_extension {
   pie_http_extension_proc_fn proc;
   pie_terminate_extension_fn terminate;
-  pie_http_extension_warm_fn warm; /* ours only; such an extension does not block the loop */
+  pie_http_extension_warm_fn warm; /* these two are ours only */
+  pie_http_extension_idle_fn idle;
 };
 
 struct pie_listener {
@@ -132,11 +138,24 @@ struct pie_listener {
   bool is_local, waiting; /* a connection waits for room */
 };
 
-struct pie_variable_slot;
+/* Who has the loop, and how it passes on: see loop.c. */
+struct pie_handover {
+  atomic_uint_fast64_t hold; /* token of the request that runs in place; 0: none */
+  uint64_t last_token;
+  _Atomic(struct pie_conn *) conn; /* whose request that is */
+  bool is_inside; /* the thread with the loop may hold what the extension gives up when idle */
+  struct pie_mutex lock; /* guards all below */
+  struct pie_cond spare, monitor;
+  bool has_spare;  /* a thread waits for the loop */
+  bool passed;     /* the loop is its */
+  bool over;       /* the loop has ended */
+  bool monitoring; /* the monitor has a thread */
+  atomic_bool monitor_awake;
+  struct pie_thread spare_thread, monitor_thread;
+};
 
 struct pie_worker {
   uv_loop_t loop;
-  uv_thread_t loop_thread;
   int open_handles; /* of the worker's own: the loop ends when all are closed */
   const struct pie_settings *settings;
   struct pie_log *log;
@@ -146,12 +165,15 @@ struct pie_worker {
   bool strict, apache, in_threads;
   char door_path[PIE_PATH_MAX];
   char software[64];
+  char server_line[PIE_SETTING_VALUE_MAX + 16]; /* "Server: ...\r\n", or empty */
 
   struct pie_listener listeners[PIE_LISTENERS_MAX];
   size_t listener_count;
   struct pie_conn *conns;
   size_t conn_count;
 
+  struct pie_conn *ready, **ready_last; /* complete heads: requests for the extension */
+  struct pie_handover handover;
   uv_async_t wake;
   struct pie_mutex mail_lock;
   struct pie_conn *mail;
@@ -196,10 +218,17 @@ int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, siz
 /* What a worker says over its control channel when it accepts connections. */
 #define PIE_WORKER_READY "ready\n"
 
-/* True on the thread that runs the loop: there nothing may wait. */
-bool pie_worker_on_loop(const struct pie_worker *worker);
 void pie_worker_stop(struct pie_worker *worker);
 void pie_worker_conn_gone(struct pie_worker *worker); /* room for another, or the last one */
+
+/* loop.c */
+int pie_loop_run(struct pie_worker *worker);                         /* to its end */
+void pie_loop_add(struct pie_worker *worker, struct pie_conn *conn); /* a complete head */
+/* Must be asked before anything blocks: false on the thread that has the loop, outside requests.
+ * Within one it gives the loop away, and what the extension holds. */
+bool pie_loop_may_block(struct pie_exchange *x);
+/* True while the request runs in place and its thread still has the loop. */
+bool pie_loop_has_loop(const struct pie_exchange *x);
 
 /* conn.c: on the loop thread */
 struct pie_conn *pie_conn_new(struct pie_worker *worker);
@@ -217,7 +246,10 @@ void pie_conn_read_more(struct pie_conn *conn);
 /* exchange.c */
 void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn);
 void pie_exchange_free(struct pie_exchange *x);
-void pie_exchange_begin(struct pie_exchange *x);    /* on the loop thread: to the extension */
+void pie_exchange_begin(struct pie_exchange *x); /* on the loop thread: the head is complete */
+void pie_exchange_start(struct pie_exchange *x); /* on the loop thread: on a thread of ours */
+/* HttpExtensionProc has returned on the thread that has the loop. */
+void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome);
 void pie_exchange_finished(struct pie_exchange *x); /* from any thread: to the loop */
 void pie_exchange_end(struct pie_exchange *x);      /* on the loop thread: take it back */
 int pie_exchange_on_body(void *context, const char *bytes, size_t n); /* parser's */
@@ -228,6 +260,7 @@ int pie_ecb_flush_head(struct pie_exchange *x); /* of quirks: what is held back 
 _Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what);
 
 /* ecb_variables.c */
+const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x); /* HSE_REQ_PIE_REQUEST */
 BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR name, LPVOID buffer, LPDWORD size);
 
 /* body.c: the thread that owns the exchange */
@@ -236,6 +269,16 @@ int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
 /* output.c: the same */
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);
 int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
+/* A write in parts: open gives a buffer to add to; close sends what is left, or holds it back when
+ * the response is whole and the connection has further requests. */
+struct pie_buf *pie_output_open(struct pie_exchange *x);
+int pie_output_add(struct pie_exchange *x, struct pie_span part);
+int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
+int pie_output_close(struct pie_exchange *x, bool response_is_whole);
+/* Sends what is held, from any thread, without waiting: 0, -PIE_EAGAIN, -PIE_EGONE. */
+int pie_output_flush(struct pie_conn *conn);
+
+/* head.c */
 int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
                     struct pie_buf *out);
 bool pie_output_is_bodiless(const struct pie_exchange *x); /* after the head */

@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Response bytes, written by the thread that owns the exchange.
+ *
+ * Bytes may be held in conn->out, so that the answers to pipelined requests leave together; they
+ * always leave before what is written later. Whoever touches them has set conn->out_busy. Others
+ * than the owner of the exchange only try to, and never wait: so the owner never waits long.
  */
 #include "base/error.h"
 #include "host/host.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-enum { FILE_PIECE = 1024 * 1024, COPY_PIECE = 32 * 1024 };
+enum {
+  FILE_PIECE = 1024 * 1024,
+  COPY_PIECE = 32 * 1024,
+  JOIN_MAX = 8 * 1024, /* a smaller piece is copied behind what is held */
+  HOLD_MAX = 48 * 1024
+};
+
+static bool try_begin(struct pie_conn *conn) {
+  return !atomic_exchange_explicit(&conn->out_busy, true, memory_order_acquire);
+}
+
+static void begin(struct pie_conn *conn) {
+  while (!try_begin(conn))
+    pie_thread_yield();
+}
+
+static void end(struct pie_conn *conn) {
+  atomic_store_explicit(&conn->out_busy, false, memory_order_release);
+}
+
+/* ---- all of these between begin and end ---- */
 
 /* On the loop thread nothing may wait: a client that takes nothing of a short answer loses it. */
 static int wait_for_room(struct pie_exchange *x) {
   int64_t limit = x->conn->worker->settings->number[PIE_SET_WRITE_TIMEOUT];
-  int timeout = pie_worker_on_loop(x->conn->worker) ? 0 : limit ? (int)limit : -1;
+  int timeout = !pie_loop_may_block(x) ? 0 : limit ? (int)limit : -1;
   return pie_socket_wait(x->conn->socket, true, timeout) ? -PIE_EGONE : 0;
 }
 
@@ -23,7 +45,7 @@ static int broken(struct pie_exchange *x) {
   return -PIE_EGONE;
 }
 
-int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count) {
+static int send_all(struct pie_exchange *x, struct pie_span *spans, size_t count) {
   if (x->broken)
     return -PIE_EGONE;
   while (count) {
@@ -45,6 +67,14 @@ int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t coun
   return 0;
 }
 
+static int send_held(struct pie_exchange *x) {
+  struct pie_buf *out = &x->conn->out;
+  struct pie_span span = {out->p, out->n};
+  int err = out->n ? send_all(x, &span, 1) : 0;
+  pie_buf_clear(out);
+  return err;
+}
+
 /* For files that the system cannot send by itself. */
 static int copy_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
   char piece[COPY_PIECE];
@@ -52,7 +82,7 @@ static int copy_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uin
     size_t n = length < sizeof piece ? (size_t)length : sizeof piece;
     int64_t got = pie_file_read_at(file, offset, piece, n);
     struct pie_span span = {piece, got > 0 ? (size_t)got : 0};
-    if (got <= 0 || pie_output_spans(x, &span, 1))
+    if (got <= 0 || send_all(x, &span, 1))
       return broken(x);
     offset += (uint64_t)got;
     length -= (uint64_t)got;
@@ -60,10 +90,9 @@ static int copy_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uin
   return 0;
 }
 
-int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
-  if (x->broken)
-    return -PIE_EGONE;
-  while (length) {
+static int send_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
+  int err = send_held(x);
+  while (length && !err) {
     size_t n = length < FILE_PIECE ? (size_t)length : FILE_PIECE;
     int64_t sent = pie_socket_send_file(x->conn->socket, file, offset, n);
     if (sent == -PIE_EAGAIN && wait_for_room(x) == 0)
@@ -75,123 +104,71 @@ int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint
     offset += (uint64_t)sent;
     length -= (uint64_t)sent;
   }
-  return 0;
+  return err;
 }
 
-struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
-  static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  long long second = pie_clock_unix_us() / 1000000;
-  pie_mutex_lock(&worker->date_lock);
-  if (worker->date_second != second) {
-    time_t now = (time_t)second;
-    struct tm tm = *gmtime(&now); /* under our lock, and nobody else calls it here */
-    snprintf(worker->date, sizeof worker->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-             days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-             tm.tm_min, tm.tm_sec);
-    worker->date_second = second;
-  }
-  int used = snprintf(out, n, "%s", worker->date);
-  pie_mutex_unlock(&worker->date_lock);
-  return (struct pie_str){out, used > 0 ? (size_t)used : 0};
+/* ---- whole writes ---- */
+
+int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count) {
+  begin(x->conn);
+  int err = send_held(x);
+  err = err ? err : send_all(x, spans, count);
+  end(x->conn);
+  return err;
 }
 
-void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
-  struct pie_buf out;
-  char date[48];
-  pie_buf_init(&out, 4096);
-  struct pie_str now = pie_worker_date(x->conn->worker, date, sizeof date);
-  pie_buf_addf(&out,
-               "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
-               "Content-Length: %llu\r\nConnection: close\r\n%s\r\n%s\n",
-               status, pie_http_reason(status), (int)now.n, now.p,
-               (unsigned long long)strlen(text) + 1, status == 503 ? "Retry-After: 1\r\n" : "",
-               text);
-  struct pie_span span = {out.p, out.n};
-  pie_output_spans(x, &span, out.p ? 1 : 0);
-  pie_buf_free(&out);
-  x->status = status;
-  x->head_sent = x->refused = x->broken = true;
+int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
+  begin(x->conn);
+  int err = send_file(x, file, offset, length);
+  end(x->conn);
+  return err;
 }
 
-struct head_facts {
-  bool date, server, connection;
-};
+/* ---- a write in parts ---- */
 
-/* What the extension's header block says about framing and the connection. */
-static void scan_headers(struct pie_exchange *x, struct pie_str block, struct head_facts *facts) {
-  while (block.n) {
-    struct pie_str value = pie_str_cut(&block, '\n');
-    if (value.n && value.p[value.n - 1] == '\r')
-      value.n--;
-    struct pie_str name = pie_str_cut(&value, ':');
-    value = pie_str_trim(value);
-    if (pie_str_equal_nocase(name, PIE_STR("Content-Length")))
-      pie_str_to_int64(value, &x->declared);
-    else if (pie_str_equal_nocase(name, PIE_STR("Transfer-Encoding")))
-      x->chunked = true;
-    else if (pie_str_equal_nocase(name, PIE_STR("Date")))
-      facts->date = true;
-    else if (pie_str_equal_nocase(name, PIE_STR("Server")))
-      facts->server = true;
-    else if (pie_str_equal_nocase(name, PIE_STR("Connection"))) {
-      facts->connection = true;
-      x->wants_close = x->wants_close || pie_str_has_token(value, PIE_STR("close"));
-    }
-  }
+struct pie_buf *pie_output_open(struct pie_exchange *x) {
+  begin(x->conn);
+  return &x->conn->out;
 }
 
-bool pie_output_is_bodiless(const struct pie_exchange *x) {
-  return x->status < 200 || x->status == 204 || x->status == 205 || x->status == 304 ||
-         pie_str_equal(pie_buf_str(&x->conn->parser.method), PIE_STR("HEAD"));
+int pie_output_add(struct pie_exchange *x, struct pie_span part) {
+  struct pie_buf *out = &x->conn->out;
+  if (part.n <= JOIN_MAX && out->n + part.n <= HOLD_MAX)
+    return pie_buf_append(out, part.p, part.n);
+  struct pie_span spans[] = {{out->p, out->n}, part};
+  size_t skip = out->n ? 0 : 1;
+  int err = send_all(x, spans + skip, 2 - skip);
+  pie_buf_clear(out);
+  return err;
 }
 
-/* How the client will know the end, where the extension has not said. */
-static int add_framing(struct pie_exchange *x, const struct head_facts *facts,
-                       struct pie_buf *out) {
-  struct pie_http_parser *parser = &x->conn->parser;
-  bool delimited = pie_output_is_bodiless(x) || x->declared >= 0 || x->chunked;
-  int err = 0;
-  if (!delimited && x->conn->worker->apache && parser->minor == 1) {
-    x->self_chunked = delimited = true;
-    err = pie_buf_adds(out, "Transfer-Encoding: chunked\r\n");
-  }
-  if (!delimited || !parser->keep_alive || x->conn->worker->stopping)
-    x->wants_close = true;
-  if (err || facts->connection)
-    return err;
-  if (x->wants_close)
-    return pie_buf_adds(out, "Connection: close\r\n");
-  return parser->minor == 0 ? pie_buf_adds(out, "Connection: keep-alive\r\n") : 0;
+int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
+  return send_file(x, file, offset, length);
 }
 
-int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_str headers,
-                    struct pie_buf *out) {
-  struct pie_worker *worker = x->conn->worker;
-  struct head_facts facts = {0};
-  int64_t code = 0;
-  char date[48];
-  pie_str_to_int64((struct pie_str){status.p, status.n < 3 ? status.n : 3}, &code);
-  x->status = (int)code;
-  x->declared = -1;
-  while (headers.n && (headers.p[headers.n - 1] == '\n' || headers.p[headers.n - 1] == '\r'))
-    headers.n--;
-  scan_headers(x, headers, &facts);
-  int err = pie_buf_adds(out, "HTTP/1.1 ");
-  err = err ? err : pie_buf_add(out, status);
-  err = err ? err : pie_buf_adds(out, "\r\n");
-  if (!err && !facts.date)
-    err = pie_buf_add(out, pie_worker_date(worker, date, sizeof date));
-  const char *server = pie_settings_text(worker->settings, PIE_SET_SERVER_HEADER);
-  if (!err && !facts.server && *server)
-    err = pie_buf_addf(out, "Server: %s\r\n", server);
-  if (!err && headers.n) {
-    err = pie_buf_add(out, headers);
-    err = err ? err : pie_buf_adds(out, "\r\n");
-  }
-  err = err ? err : add_framing(x, &facts, out);
-  err = err ? err : pie_buf_adds(out, "\r\n");
-  x->head_sent = true;
+/* Further requests are there already, and are run next, on this very thread. */
+static bool may_hold(struct pie_exchange *x) {
+  struct pie_conn *conn = x->conn;
+  return conn->input.n && conn->out.n <= HOLD_MAX / 2 && pie_loop_has_loop(x) &&
+         conn->parser.keep_alive && !x->wants_close;
+}
+
+int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
+  int err = response_is_whole && may_hold(x) ? 0 : send_held(x);
+  end(x->conn);
+  return err;
+}
+
+int pie_output_flush(struct pie_conn *conn) {
+  if (!conn->out.n)
+    return 0;
+  if (!try_begin(conn))
+    return -PIE_EAGAIN; /* the owner of the exchange writes, and these bytes first */
+  struct pie_span span = {conn->out.p, conn->out.n};
+  int64_t sent = span.n ? pie_socket_send(conn->socket, &span, 1) : 0;
+  if (sent > 0)
+    pie_buf_consume(&conn->out, (size_t)sent);
+  int err = sent < 0 && sent != -PIE_EAGAIN ? -PIE_EGONE : conn->out.n ? -PIE_EAGAIN : 0;
+  end(conn);
   return err;
 }

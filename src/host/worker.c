@@ -14,11 +14,6 @@
 
 enum { FORCED_MS = 2000 /* for threads to notice that their sockets are gone */ };
 
-bool pie_worker_on_loop(const struct pie_worker *worker) {
-  uv_thread_t self = uv_thread_self();
-  return uv_thread_equal(&worker->loop_thread, &self) != 0;
-}
-
 static int64_t setting(const struct pie_worker *worker, enum pie_setting_id id) {
   return worker->settings->number[id];
 }
@@ -224,6 +219,8 @@ static int load_extension(struct pie_worker *worker) {
   memcpy(&extension->terminate, &found, sizeof found);
   found = symbol(lib, "HttpExtensionWarm");
   memcpy(&extension->warm, &found, sizeof found);
+  found = symbol(lib, "HttpExtensionIdle");
+  memcpy(&extension->idle, &found, sizeof found);
   HSE_VERSION_INFO info = {0};
   if (extension->proc && version && version(&info)) {
     pie_log(worker->log, PIE_LOG_DEBUG, "loaded %s: %.*s", worker->door_path,
@@ -326,6 +323,9 @@ static void set_up(struct pie_worker *worker, struct pie_host *host) {
   worker->apache = pie_settings_is(settings, PIE_SET_QUIRKS, "apache");
   snprintf(worker->door_path, sizeof worker->door_path, "%s", host->door);
   snprintf(worker->software, sizeof worker->software, "pyisapie/%s", PIE_VERSION);
+  const char *server = pie_settings_text(settings, PIE_SET_SERVER_HEADER);
+  if (*server)
+    snprintf(worker->server_line, sizeof worker->server_line, "Server: %s\r\n", server);
   pie_mutex_init(&worker->mail_lock);
   pie_mutex_init(&worker->date_lock);
 }
@@ -336,6 +336,7 @@ static void choose_threads(struct pie_worker *worker) {
   worker->in_threads = !worker->extension.warm || worker->apache;
   if (!worker->in_threads)
     return;
+  worker->extension.idle = NULL; /* those threads are libuv's: we cannot promise it for them */
   snprintf(count, sizeof count, "%lld", (long long)setting(worker, PIE_SET_THREADS));
   uv_os_setenv("UV_THREADPOOL_SIZE", count);
 }
@@ -380,10 +381,12 @@ int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t 
     return 1;
   }
   choose_threads(worker);
-  worker->loop_thread = uv_thread_self();
   open_handles(worker, host);
   start_extension(worker, &warm_up);
-  uv_run(&worker->loop, UV_RUN_DEFAULT);
+  if (pie_loop_run(worker)) {
+    pie_log(worker->log, PIE_LOG_ERROR, "no thread could be started (setting stack-size?)");
+    pie_process_exit(1);
+  }
   PIE_CHECK(worker->open_handles == 0);
   uv_loop_close(&worker->loop);
   int code = worker->exit_code;

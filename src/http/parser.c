@@ -123,6 +123,14 @@ bool pie_http_find(const struct pie_http_parser *p, struct pie_str name, struct 
   return false;
 }
 
+/* RFC 3986, 3.2.2 and 3.2.3: the characters of host and port */
+static const bool host_bytes[256] = {
+    ['!'] = true, ['$'] = true, ['%'] = true,         ['&'] = true,         ['\''] = true,
+    ['('] = true, [')'] = true, ['*'] = true,         ['+'] = true,         ['-'] = true,
+    ['.'] = true, [':'] = true, ['='] = true,         ['['] = true,         [']'] = true,
+    ['_'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};
+
 /* RFC 9112, 3.2: one Host in HTTP/1.1, and what it holds must be able to be one. */
 static int check_host(struct pie_http_parser *p) {
   size_t hosts = 0;
@@ -132,8 +140,7 @@ static int check_host(struct pie_http_parser *p) {
     struct pie_str value = pie_http_value(p, i);
     hosts++;
     for (size_t n = 0; n < value.n; n++) {
-      unsigned char c = (unsigned char)value.p[n];
-      if (c <= ' ' || c >= 0x7f || strchr("/\\?#@,;\"<>", c))
+      if (!host_bytes[(unsigned char)value.p[n]])
         return bad(p, 400, "The Host field is malformed.");
     }
   }

@@ -152,7 +152,7 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
 
 static const struct pie_failure no_body = {
     .status = 500,
-    .summary = "The application gave no body for its Content-Length.",
+    .summary = "The application sent less than its Content-Length: nothing at all.",
     .advice = "Send as many bytes as the header Content-Length says, or leave the header out.",
 };
 
@@ -271,9 +271,14 @@ static uint32_t refuse_expectation(struct pie_request *request) {
   return settle(request, false);
 }
 
-static uint32_t pass(struct pie_door *door, struct pie_request *request) {
+static int flags_of(struct pie_door *door) {
+  return (door->quirks.can_pend ? PIE_MAY_PEND : 0) |
+         (atomic_load_explicit(&door->host_idles, memory_order_relaxed) ? PIE_WILL_IDLE : 0);
+}
+
+static uint32_t pass(struct pie_door *door, struct pie_request *request, int flags) {
   bool pended = request->pended; /* then it is gone when handle() is back */
-  int code = door->ops->handle(door->engine, request, &request->info, door->quirks.can_pend);
+  int code = door->ops->handle(door->engine, request, &request->info, flags);
   if (code < 0)
     return refuse(request, &busy);
   return settle(request, pended || code == PIE_HANDLE_PENDING);
@@ -300,7 +305,7 @@ void pie_door_release_parked(struct pie_door *door) {
     struct pie_request *request = parked;
     parked = request->next;
     if (state == PIE_DOOR_READY)
-      pass(door, request);
+      pass(door, request, PIE_MAY_PEND);
     else if (state == PIE_DOOR_FAILED)
       refuse_failed(request);
     else
@@ -351,7 +356,7 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   if (pie_request_lost_body(request))
     return refuse_expectation(request);
   if (is_ready(door))
-    return pass(door, request);
+    return pass(door, request, flags_of(door));
   if (!configured)
     return refuse_failed(request);
   pie_mutex_lock(&door->lock);
@@ -359,7 +364,7 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   pie_mutex_unlock(&door->lock);
   switch (result) {
   case START_READY:
-    return pass(door, request);
+    return pass(door, request, flags_of(door));
   case START_PARKED:
     return HSE_STATUS_PENDING;
   case START_FAILED:
@@ -383,6 +388,12 @@ bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
     door->ops->warm(door->engine, &request->info);
   request_release(request);
   return true;
+}
+
+void pie_door_idle(struct pie_door *door, uint32_t group) {
+  atomic_store_explicit(&door->host_idles, true, memory_order_relaxed);
+  if (is_ready(door))
+    door->ops->idle(door->engine, group);
 }
 
 void pie_door_stop(struct pie_door *door, int timeout_ms) {

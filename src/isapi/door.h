@@ -31,6 +31,7 @@ struct pie_door {
   struct pie_cond changed;
   enum pie_door_state state;
   bool configured;
+  atomic_bool host_idles;           /* the host calls HttpExtensionIdle */
   bool multiprocess;                /* other processes serve the same site */
   int64_t start_deadline, retry_at; /* of pie_clock_ms */
   struct pie_request *parked;       /* pending requests that wait for the start */
@@ -58,6 +59,9 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
 
 /* Starts Python and loads the application that such a request would reach; false: it failed. */
 bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
+
+/* This thread is about to block; group is of HttpExtensionIdle. */
+void pie_door_idle(struct pie_door *door, uint32_t group);
 
 void pie_door_stop(struct pie_door *door, int timeout_ms);
 

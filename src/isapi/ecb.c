@@ -118,6 +118,12 @@ static bool support(EXTENSION_CONTROL_BLOCK *ecb, DWORD code, void *buffer, DWOR
   return ecb->ServerSupportFunction(ecb->ConnID, code, buffer, size, type) != FALSE;
 }
 
+const struct pie_isapi_request *pie_ecb_shared(EXTENSION_CONTROL_BLOCK *ecb) {
+  const struct pie_isapi_request *shared = NULL;
+  bool good = support(ecb, HSE_REQ_PIE_REQUEST, &shared, NULL, NULL) && shared;
+  return good && shared->size == sizeof *shared ? shared : NULL;
+}
+
 int pie_ecb_send_headers(EXTENSION_CONTROL_BLOCK *ecb, struct pie_str status,
                          struct pie_str headers, bool keep) {
   HSE_SEND_HEADER_EX_INFO info = {.pszStatus = status.p,

@@ -22,6 +22,9 @@ struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *n
 struct pie_str pie_ecb_variable_wide(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
                                      struct pie_arena *arena);
 
+/* What our own host tells at once (HSE_REQ_PIE_REQUEST), or NULL. */
+const struct pie_isapi_request *pie_ecb_shared(EXTENSION_CONTROL_BLOCK *ecb);
+
 /* Bytes read, 0 at the end, -PIE_EGONE. Blocks. */
 int64_t pie_ecb_read(EXTENSION_CONTROL_BLOCK *ecb, void *buffer, size_t n);
 

@@ -49,6 +49,12 @@ PIE_ISAPI_EXPORT BOOL WINAPI TerminateExtension(DWORD flags) {
   return TRUE;
 }
 
+PIE_ISAPI_EXPORT void WINAPI HttpExtensionIdle(DWORD group) {
+  struct pie_door *here = door();
+  if (here)
+    pie_door_idle(here, group);
+}
+
 PIE_ISAPI_EXPORT BOOL WINAPI HttpExtensionWarm(EXTENSION_CONTROL_BLOCK *ecb) {
   struct pie_door *here = door();
   return here && pie_door_warm(here, ecb);

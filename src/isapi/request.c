@@ -161,20 +161,64 @@ static struct pie_str setting(struct pie_request *request, const struct pie_sett
   return value.n ? value : pie_str_from(pie_settings_text(settings, id));
 }
 
-int pie_request_parse(struct pie_request *request, const struct pie_quirks *quirks,
-                      const struct pie_settings *settings) {
+/* Our own host tells all at once. */
+static int parse_shared(struct pie_request *request, const struct pie_isapi_request *shared) {
   struct pie_request_info *info = &request->info;
-  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  struct pie_header *headers =
+      pie_arena_alloc(&request->arena, (shared->header_count + 1) * sizeof *headers);
+  size_t count = 0;
+  if (!headers)
+    return -PIE_ENOMEM;
+  for (size_t i = 0; i < shared->header_count; i++) {
+    if (!is_unsafe(shared->headers[i].name))
+      headers[count++] = (struct pie_header){shared->headers[i].name, shared->headers[i].value};
+  }
+  info->headers = headers;
+  info->header_count = count;
+  info->content_length = shared->content_length;
+  info->content_type = shared->content_type;
+  info->target = shared->target;
+  info->path_info = shared->path;
+  info->script_name = PIE_STR("");
+  info->server_name = shared->server_name;
+  info->server_port = shared->server_port;
+  info->server_software = shared->server_software;
+  info->protocol = shared->protocol;
+  info->remote_addr = shared->remote_addr;
+  info->remote_port = shared->remote_port;
+  info->remote_user = shared->remote_user;
+  info->auth_type = shared->auth_type;
+  info->scheme = shared->secure ? PIE_STR("https") : PIE_STR("http");
+  return 0;
+}
+
+static int parse_variables(struct pie_request *request, const struct pie_quirks *quirks) {
   int err = parse_headers(request);
   if (err)
     return err;
-  info->id = pie_str_from(request->id);
-  info->method = pie_str_from(ecb->lpszMethod);
-  info->query = pie_str_from(ecb->lpszQueryString);
-  info->content_type = pie_str_from(ecb->lpszContentType);
-  info->content_length = find_length(request);
+  request->info.content_type = pie_str_from(request->ecb->lpszContentType);
+  request->info.content_length = find_length(request);
   find_path(request, quirks);
   find_peer(request);
+  return 0;
+}
+
+int pie_request_parse(struct pie_request *request, const struct pie_quirks *quirks,
+                      const struct pie_settings *settings) {
+  struct pie_request_info *info = &request->info;
+  const struct pie_isapi_request *shared = quirks->ours ? pie_ecb_shared(request->ecb) : NULL;
+  info->id = pie_str_from(request->id);
+  info->method = pie_str_from(request->ecb->lpszMethod);
+  info->query = pie_str_from(request->ecb->lpszQueryString);
+  int err = shared ? parse_shared(request, shared) : parse_variables(request, quirks);
+  if (err)
+    return err;
+  if (shared) { /* one process of ours has one set of settings, read at the start */
+    info->app = pie_str_from(pie_settings_text(settings, PIE_SET_APP));
+    info->root = pie_str_from(pie_settings_text(settings, PIE_SET_ROOT));
+    info->config = pie_str_from(pie_settings_text(settings, PIE_SET_CONFIG));
+    return 0;
+  }
   info->app = setting(request, settings, PIE_SET_APP);
   info->root = setting(request, settings, PIE_SET_ROOT);
   info->config = setting(request, settings, PIE_SET_CONFIG);

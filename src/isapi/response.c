@@ -39,17 +39,17 @@ static bool is_clean(struct pie_str text) {
 
 /* Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1; PEP 3333). */
 static bool is_hop_by_hop(struct pie_str name) {
-  static const char *const names[] = {"Connection",
-                                      "Keep-Alive",
-                                      "Proxy-Connection",
-                                      "TE",
-                                      "Trailer",
-                                      "Transfer-Encoding",
-                                      "Upgrade",
-                                      "Proxy-Authenticate",
-                                      "Proxy-Authorization"};
+  static const struct pie_str names[] = {PIE_STR_INIT("Connection"),
+                                         PIE_STR_INIT("Keep-Alive"),
+                                         PIE_STR_INIT("Proxy-Connection"),
+                                         PIE_STR_INIT("TE"),
+                                         PIE_STR_INIT("Trailer"),
+                                         PIE_STR_INIT("Transfer-Encoding"),
+                                         PIE_STR_INIT("Upgrade"),
+                                         PIE_STR_INIT("Proxy-Authenticate"),
+                                         PIE_STR_INIT("Proxy-Authorization")};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (pie_str_equal_nocase(name, pie_str_from(names[i])))
+    if (pie_str_equal_nocase(name, names[i]))
       return true;
   }
   return false;
@@ -88,9 +88,9 @@ static int take_header(struct pie_request *request, const struct pie_header *hea
     return 0;
   }
   int err = pie_buf_add(&response->headers, header->name);
-  err = err ? err : pie_buf_adds(&response->headers, ": ");
+  err = err ? err : pie_buf_add(&response->headers, PIE_STR(": "));
   err = err ? err : pie_buf_add(&response->headers, header->value);
-  err = err ? err : pie_buf_adds(&response->headers, "\r\n");
+  err = err ? err : pie_buf_add(&response->headers, PIE_STR("\r\n"));
   return err ? complain(request, err, "too many bytes of headers at", header->name) : 0;
 }
 
@@ -109,10 +109,16 @@ static void decide_framing(struct pie_request *request, int64_t whole) {
     response->keep = false;
 }
 
+static int add_length(struct pie_buf *headers, int64_t length) {
+  int err = pie_buf_add(headers, PIE_STR("Content-Length: "));
+  err = err ? err : pie_buf_add_number(headers, (uint64_t)length);
+  return err ? err : pie_buf_add(headers, PIE_STR("\r\n"));
+}
+
 static int add_framing(struct pie_response *response) {
   int err = 0;
   if (response->length >= 0)
-    err = pie_buf_addf(&response->headers, "Content-Length: %lld\r\n", (long long)response->length);
+    err = add_length(&response->headers, response->length);
   if (!err && response->chunked)
     err = pie_buf_adds(&response->headers, "Transfer-Encoding: chunked\r\n");
   if (!err && !response->keep)
@@ -147,7 +153,9 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
   response->status = head->status;
   response->length = -1;
   response->keep = true;
-  int err = pie_buf_addf(&response->status_text, "%d ", head->status);
+  response->framed = response->chunked = response->cut = false;
+  int err = pie_buf_add_number(&response->status_text, (uint64_t)head->status);
+  err = err ? err : pie_buf_add(&response->status_text, PIE_STR(" "));
   err = err ? err : pie_buf_add(&response->status_text, head->reason);
   for (size_t i = 0; i < head->header_count && !err; i++)
     err = take_header(request, &head->headers[i], &dropped);

@@ -41,7 +41,7 @@ static int deliver(struct pie_request *request, struct vector *v, bool last) {
       .lpElementArray = v->elements,
   };
   if (response->state == PIE_RESPONSE_HELD) {
-    if (pie_buf_adds(&response->headers, "\r\n"))
+    if (pie_buf_add(&response->headers, PIE_STR("\r\n")))
       return -PIE_EGONE;
     vector.dwFlags |= HSE_IO_SEND_HEADERS;
     vector.pszStatus = response->status_text.p;

@@ -141,6 +141,7 @@ static bool start_engine(struct pie_door *door) {
       .package_dir = door->python.package_dir,
       .threads = (int)settings->number[PIE_SET_THREADS],
       .queue = (int)settings->number[PIE_SET_QUEUE],
+      .switch_interval_us = (int)settings->number[PIE_SET_SWITCH_INTERVAL],
       .start_timeout_ms = (int)settings->number[PIE_SET_START_TIMEOUT],
       .stack_size = (size_t)settings->number[PIE_SET_STACK_SIZE],
       .multiprocess = door->multiprocess,

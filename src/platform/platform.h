@@ -58,12 +58,16 @@ void pie_cond_broadcast(struct pie_cond *cond);
 void pie_cond_wait(struct pie_cond *cond, struct pie_mutex *mutex);
 /* Waits until deadline (of pie_clock_ms); false when it has passed. May wake up early. */
 bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline);
+/* The same for at most so many microseconds; where the system counts coarser, a little longer. */
+bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t timeout_us);
 /* stack in bytes. 0 or -PIE_ESTART. A thread is joined or detached, once. */
 int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg);
 void pie_thread_join(struct pie_thread *thread);
 void pie_thread_detach(struct pie_thread *thread);
+void pie_thread_yield(void);
 
 /* Time */
+int64_t pie_clock_us(void);                /* monotonic */
 int64_t pie_clock_ms(void);                /* monotonic */
 int64_t pie_clock_unix_us(void);           /* since 1970, UTC */
 size_t pie_log_stamp(char *out, size_t n); /* "2026-01-31T23:59:59.123Z 4711" */

@@ -20,6 +20,8 @@ static int64_t outcome(ssize_t sent) {
 
 int64_t pie_socket_send(pie_socket socket, const struct pie_span *spans, size_t count) {
   struct iovec vectors[SPANS_MAX];
+  if (count == 1)
+    return outcome(send((int)socket, spans->p, spans->n, MSG_NOSIGNAL | MSG_DONTWAIT));
   if (count > SPANS_MAX)
     count = SPANS_MAX;
   for (size_t i = 0; i < count; i++)

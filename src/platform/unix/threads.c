@@ -4,6 +4,7 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +40,17 @@ void pie_cond_wait(struct pie_cond *cond, struct pie_mutex *mutex) {
   PIE_CHECK(pthread_cond_wait(&cond->cond, &mutex->lock) == 0);
 }
 
-bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
-  struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+static bool wait_until_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
+  struct timespec until = {.tv_sec = deadline / 1000000, .tv_nsec = deadline % 1000000 * 1000};
   return pthread_cond_timedwait(&cond->cond, &mutex->lock, &until) != ETIMEDOUT;
+}
+
+bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t deadline) {
+  return wait_until_us(cond, mutex, deadline * 1000);
+}
+
+bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t timeout_us) {
+  return wait_until_us(cond, mutex, pie_clock_us() + timeout_us);
 }
 
 struct start {
@@ -82,3 +91,5 @@ const char *pie_signal_text(int signal) { return strsignal(signal); }
 void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, NULL); }
 
 void pie_thread_detach(struct pie_thread *thread) { pthread_detach(thread->handle); }
+
+void pie_thread_yield(void) { sched_yield(); }

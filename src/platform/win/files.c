@@ -23,6 +23,14 @@ int pie_wide_to_utf8(const wchar_t *text, char *out, size_t n) {
   return GetLastError() == ERROR_INSUFFICIENT_BUFFER ? -PIE_ETOOBIG : -PIE_EINVAL;
 }
 
+int64_t pie_clock_us(void) {
+  LARGE_INTEGER now, frequency;
+  QueryPerformanceFrequency(&frequency);
+  QueryPerformanceCounter(&now);
+  return now.QuadPart / frequency.QuadPart * 1000000 +
+         now.QuadPart % frequency.QuadPart * 1000000 / frequency.QuadPart;
+}
+
 int64_t pie_clock_ms(void) { return (int64_t)GetTickCount64(); }
 
 int64_t pie_clock_unix_us(void) {

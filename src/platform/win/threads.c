@@ -26,6 +26,10 @@ bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t
   return SleepConditionVariableSRW(&cond->cond, &mutex->lock, wait, 0) != 0;
 }
 
+bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t timeout_us) {
+  return pie_cond_wait_until(cond, mutex, pie_clock_ms() + (timeout_us + 999) / 1000);
+}
+
 struct start {
   void (*run)(void *);
   void *arg;
@@ -64,3 +68,5 @@ void pie_thread_join(struct pie_thread *thread) {
 }
 
 void pie_thread_detach(struct pie_thread *thread) { CloseHandle(thread->handle); }
+
+void pie_thread_yield(void) { SwitchToThread(); }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The loop and the threads that can have it.
+ *
+ * One thread has the loop. It reads and parses, and then runs the requests that are complete, in
+ * place, one after the other, outside uv_run. When one of them lasts, or is about to block, the
+ * loop is handed to the spare thread, and the request stays where it is; its thread becomes the
+ * spare afterwards. So a fast request costs no hand-over, and a slow one stalls nobody.
+ *
+ * handover.hold tells who has the loop: 0 between requests, a request's token within one, TAKEN
+ * when the loop has been taken from under it. Whoever changes it by compare-and-swap has won. A
+ * monitor thread takes the loop from a request that lasts; it sleeps while there are none.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "host/host.h"
+
+enum {
+  MONITOR_MS = 1,
+  MONITOR_QUIET_MAX = 20, /* looks at nothing new before it sleeps */
+  MONITOR_STACK = 256 * 1024,
+  TAKEN = 1, /* tokens are even */
+};
+
+static void idle(struct pie_worker *worker) {
+  worker->handover.is_inside = false;
+  if (worker->extension.idle)
+    worker->extension.idle(0);
+}
+
+/* ---- handing over ---- */
+
+/* Takes the loop from the request with this token, for the spare thread. */
+static bool take_loop(struct pie_handover *h, uint64_t token) {
+  uint64_t expected = token;
+  pie_mutex_lock(&h->lock);
+  bool taken =
+      h->has_spare && !h->passed && atomic_compare_exchange_strong(&h->hold, &expected, TAKEN);
+  if (taken) {
+    struct pie_conn *conn = atomic_load(&h->conn);
+    h->passed = true;
+    pie_cond_signal(&h->spare);
+    pie_output_flush(conn); /* answers that were held back must not wait for this one */
+  }
+  pie_mutex_unlock(&h->lock);
+  return taken;
+}
+
+bool pie_loop_has_loop(const struct pie_exchange *x) {
+  return x->token && atomic_load(&x->conn->worker->handover.hold) == x->token;
+}
+
+bool pie_loop_may_block(struct pie_exchange *x) {
+  struct pie_worker *worker = x->conn->worker;
+  if (atomic_load(&x->state) != PIE_X_RUNNING)
+    return false;
+  if (x->token)
+    take_loop(&worker->handover, x->token);
+  if (worker->extension.idle)
+    worker->extension.idle(0);
+  return true;
+}
+
+static void wake_monitor(struct pie_handover *h) {
+  if (atomic_load_explicit(&h->monitor_awake, memory_order_relaxed))
+    return;
+  pie_mutex_lock(&h->lock);
+  atomic_store(&h->monitor_awake, true);
+  pie_cond_signal(&h->monitor);
+  pie_mutex_unlock(&h->lock);
+}
+
+static void monitor_main(void *arg) {
+  struct pie_worker *worker = arg;
+  struct pie_handover *h = &worker->handover;
+  uint64_t seen = 0;
+  int quiet = 0;
+  pie_mutex_lock(&h->lock);
+  while (!h->over) {
+    uint64_t hold = atomic_load(&h->hold);
+    if (hold > TAKEN && hold == seen) {
+      pie_mutex_unlock(&h->lock);
+      take_loop(h, hold);
+      pie_mutex_lock(&h->lock);
+    }
+    quiet = hold == seen && hold <= TAKEN ? quiet + 1 : 0;
+    seen = hold;
+    if (quiet <= MONITOR_QUIET_MAX) {
+      pie_cond_wait_until(&h->monitor, &h->lock, pie_clock_ms() + MONITOR_MS);
+      continue;
+    }
+    /* Who begins a request from here on sees that it must wake us. */
+    atomic_store(&h->monitor_awake, false);
+    while (!atomic_load(&h->monitor_awake) && atomic_load(&h->hold) <= TAKEN && !h->over)
+      pie_cond_wait(&h->monitor, &h->lock);
+    atomic_store(&h->monitor_awake, true);
+    quiet = 0;
+  }
+  pie_mutex_unlock(&h->lock);
+}
+
+/* ---- the requests ---- */
+
+void pie_loop_add(struct pie_worker *worker, struct pie_conn *conn) {
+  conn->next_ready = NULL;
+  *worker->ready_last = conn;
+  worker->ready_last = &conn->next_ready;
+}
+
+static struct pie_conn *next_ready(struct pie_worker *worker) {
+  struct pie_conn *conn = worker->ready;
+  if (conn) {
+    worker->ready = conn->next_ready;
+    if (!worker->ready)
+      worker->ready_last = &worker->ready;
+  }
+  return conn;
+}
+
+/* Runs a request in place. False: it lasted, and the loop is another thread's now. */
+static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
+  struct pie_handover *h = &worker->handover;
+  uint64_t token = h->last_token += 2;
+  struct pie_conn *conn = x->conn;
+  x->token = token;
+  h->is_inside = true;
+  atomic_store_explicit(&h->conn, conn, memory_order_relaxed);
+  atomic_store(&h->hold, token);
+  wake_monitor(h);
+  uint32_t outcome = worker->extension.proc(&x->ecb);
+  /* With PENDING another thread owns x: it may not be touched. */
+  if (atomic_compare_exchange_strong(&h->hold, &token, 0)) {
+    if (outcome == HSE_STATUS_PENDING)
+      pie_output_flush(conn);
+    else
+      pie_exchange_returned(x, outcome);
+    return true;
+  }
+  if (outcome != HSE_STATUS_PENDING) {
+    x->outcome = outcome;
+    atomic_store(&x->state, PIE_X_DONE);
+    pie_exchange_finished(x);
+  }
+  return false;
+}
+
+/* False: the loop is another thread's now. */
+static bool run_ready(struct pie_worker *worker) {
+  struct pie_conn *conn;
+  while ((conn = next_ready(worker))) {
+    if (worker->in_threads)
+      pie_exchange_start(&conn->exchange);
+    else if (!run_in_place(worker, &conn->exchange))
+      return false;
+  }
+  return true;
+}
+
+/* ---- the threads ---- */
+
+/* Drives the loop until it ends (true) or is taken away (false). */
+static bool drive(struct pie_worker *worker) {
+  bool alive = true;
+  while (alive) {
+    if (!run_ready(worker))
+      return false;
+    alive = uv_run(&worker->loop, UV_RUN_NOWAIT) != 0; /* what is there already */
+    if (worker->ready || !alive)
+      continue;
+    if (worker->handover.is_inside)
+      idle(worker);
+    alive = uv_run(&worker->loop, UV_RUN_ONCE) != 0;
+  }
+  return true;
+}
+
+/* True: the loop is this thread's; false: it has ended. */
+static bool wait_for_loop(struct pie_worker *worker) {
+  struct pie_handover *h = &worker->handover;
+  pie_mutex_lock(&h->lock);
+  h->has_spare = true;
+  while (!h->passed && !h->over)
+    pie_cond_wait(&h->spare, &h->lock);
+  bool passed = h->passed;
+  h->has_spare = h->passed = false;
+  pie_mutex_unlock(&h->lock);
+  if (passed)
+    atomic_store(&h->hold, 0);
+  return passed;
+}
+
+static void end(struct pie_handover *h) {
+  pie_mutex_lock(&h->lock);
+  h->over = true;
+  pie_cond_broadcast(&h->spare);
+  pie_cond_broadcast(&h->monitor);
+  pie_mutex_unlock(&h->lock);
+}
+
+static void take_part(struct pie_worker *worker, bool has_loop) {
+  if (worker->extension.idle)
+    worker->extension.idle(0); /* says that this host does so */
+  while (has_loop || wait_for_loop(worker)) {
+    if (drive(worker))
+      end(&worker->handover);
+    else
+      idle(worker);
+    has_loop = false;
+  }
+}
+
+static void spare_main(void *arg) { take_part(arg, false); }
+
+int pie_loop_run(struct pie_worker *worker) {
+  struct pie_handover *h = &worker->handover;
+  size_t stack = (size_t)worker->settings->number[PIE_SET_STACK_SIZE];
+  pie_mutex_init(&h->lock);
+  pie_cond_init(&h->spare);
+  pie_cond_init(&h->monitor);
+  worker->ready_last = &worker->ready;
+  if (pie_thread_start(&h->spare_thread, stack, spare_main, worker))
+    return -PIE_ESTART;
+  h->monitoring = pie_thread_start(&h->monitor_thread, MONITOR_STACK, monitor_main, worker) == 0;
+  take_part(worker, true);
+  pie_thread_join(&h->spare_thread);
+  if (h->monitoring)
+    pie_thread_join(&h->monitor_thread);
+  pie_cond_destroy(&h->spare);
+  pie_cond_destroy(&h->monitor);
+  pie_mutex_destroy(&h->lock);
+  return 0;
+}
