@@ -35,8 +35,7 @@ def _changed(seen: dict[str, float]) -> str | None:
     return None
 
 
-def _watch() -> None:
-    seen: dict[str, float] = {}
+def _watch(seen: dict[str, float]) -> None:
     while True:
         changed = _changed(seen)
         if changed:
@@ -50,5 +49,9 @@ def watch() -> None:
     """Start watching, once."""
     global _thread
     if _thread is None:
-        _thread = threading.Thread(target=_watch, name="pyisapie-reload", daemon=True)
+        seen: dict[str, float] = {}
+        _changed(seen)  # as the files are now, before the first answer
+        _thread = threading.Thread(
+            target=_watch, args=(seen,), name="pyisapie-reload", daemon=True
+        )
         _thread.start()

@@ -45,6 +45,7 @@ void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
   pie_output_spans(x, &span, out.p ? 1 : 0);
   pie_buf_free(&out);
   x->status = status;
+  x->sent = (int64_t)strlen(text) + 1;
   x->head_sent = x->refused = x->broken = true;
 }
 
