@@ -149,9 +149,7 @@ struct pie_handover {
   bool has_spare;  /* a thread waits for the loop */
   bool passed;     /* the loop is its */
   bool over;       /* the loop has ended */
-  bool monitoring; /* the monitor has a thread */
   atomic_bool monitor_awake;
-  struct pie_thread spare_thread, monitor_thread;
 };
 
 struct pie_worker {

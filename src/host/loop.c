@@ -209,22 +209,27 @@ static void take_part(struct pie_worker *worker, bool has_loop) {
   }
 }
 
+static void first_main(void *arg) { take_part(arg, true); }
+
 static void spare_main(void *arg) { take_part(arg, false); }
 
+/* The threads are ours, both of them: the calling one may be Python's main thread, which has a
+ * thread state already. */
 int pie_loop_run(struct pie_worker *worker) {
   struct pie_handover *h = &worker->handover;
+  struct pie_thread first, spare, monitor;
   size_t stack = (size_t)worker->settings->number[PIE_SET_STACK_SIZE];
   pie_mutex_init(&h->lock);
   pie_cond_init(&h->spare);
   pie_cond_init(&h->monitor);
   worker->ready_last = &worker->ready;
-  if (pie_thread_start(&h->spare_thread, stack, spare_main, worker))
+  if (pie_thread_start(&monitor, MONITOR_STACK, monitor_main, worker) ||
+      pie_thread_start(&spare, stack, spare_main, worker) ||
+      pie_thread_start(&first, stack, first_main, worker))
     return -PIE_ESTART;
-  h->monitoring = pie_thread_start(&h->monitor_thread, MONITOR_STACK, monitor_main, worker) == 0;
-  take_part(worker, true);
-  pie_thread_join(&h->spare_thread);
-  if (h->monitoring)
-    pie_thread_join(&h->monitor_thread);
+  pie_thread_join(&first);
+  pie_thread_join(&spare);
+  pie_thread_join(&monitor);
   pie_cond_destroy(&h->spare);
   pie_cond_destroy(&h->monitor);
   pie_mutex_destroy(&h->lock);
