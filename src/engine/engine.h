@@ -41,6 +41,7 @@ struct pie_world {
   PyObject *module;  /* pyisapie._engine */
   PyObject *support; /* pyisapie._support */
   struct pie_state *state;
+  _Atomic(struct pie_site *) last_site; /* that was asked for and is loaded */
 
   struct pie_mutex lock; /* guards all below */
   struct pie_cond changed;
@@ -53,6 +54,7 @@ struct pie_world {
 struct pie_lane {
   struct pie_engine *engine;
   struct pie_world *world;
+  atomic_int busy; /* requests in place, queued and running: the way in place needs no lock */
 
   struct pie_mutex lock; /* guards all below */
   struct pie_cond work;  /* for the lane's threads: there is a ticket */
@@ -61,12 +63,12 @@ struct pie_lane {
   struct pie_call *first, **last;
   struct pie_call *free;
   int queued;
-  int running;          /* requests that are being served, on any thread */
+  int running;          /* requests that are being served, but for one in place */
   int threads, waiting; /* of the lane's own */
   int tickets;          /* of waiting threads, how many have been woken */
   int turn_waiting;
   int64_t taken_us; /* when a request was last taken up, or a thread was woken for it */
-  bool stopping;
+  atomic_bool stopping;
 };
 
 /* Wakes a further thread of a lane whose requests are not taken up. It sleeps while no queue has

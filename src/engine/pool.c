@@ -33,13 +33,15 @@ static void put(struct pie_lane *lane, struct pie_call *call) {
   *lane->last = call;
   lane->last = &call->next;
   lane->queued++;
+  atomic_fetch_add(&lane->busy, 1);
 }
 
 static void ran(struct pie_lane *lane) {
   lane->running--;
+  atomic_fetch_sub(&lane->busy, 1);
   if (lane->turn_waiting)
     pie_cond_signal(&lane->turn);
-  if (lane->stopping && !lane->running && !lane->first)
+  if (lane->stopping)
     pie_cond_broadcast(&lane->idle);
 }
 
@@ -200,21 +202,36 @@ static void wake_watchdog(struct pie_watchdog *dog) {
 
 /* ---- the three ways ---- */
 
+static void unclaim(struct pie_lane *lane) {
+  bool alone = atomic_fetch_sub(&lane->busy, 1) == 1;
+  if (alone && !lane->stopping)
+    return;
+  pie_mutex_lock(&lane->lock);
+  if (lane->queued && !lane->running)
+    kick(lane); /* came while this one lasted */
+  if (lane->stopping)
+    pie_cond_broadcast(&lane->idle);
+  pie_mutex_unlock(&lane->lock);
+}
+
+/* Claims the lane, if nothing is in it. */
+static bool claim(struct pie_lane *lane) {
+  int none = 0;
+  if (!atomic_compare_exchange_strong(&lane->busy, &none, 1))
+    return false;
+  if (!lane->stopping)
+    return true;
+  unclaim(lane);
+  return false;
+}
+
 static int serve_in_place(struct pie_lane *lane, struct pie_call *call) {
   if (pie_interp_enter(lane->world->interp)) {
-    pie_mutex_lock(&lane->lock);
-    ran(lane);
-    pie_mutex_unlock(&lane->lock);
+    unclaim(lane);
     return -PIE_EBUSY;
   }
   pie_serve(call);
-  if (!call->host_idles)
-    pie_interp_leave();
-  pie_mutex_lock(&lane->lock);
-  ran(lane);
-  if (lane->queued && !lane->running)
-    kick(lane); /* came while this one lasted */
-  pie_mutex_unlock(&lane->lock);
+  unclaim(lane);
   return PIE_HANDLE_DONE;
 }
 
@@ -227,11 +244,32 @@ static void wait_for_turn(struct pie_lane *lane) {
     lane->turn_waiting--;
   }
   lane->running++;
+  atomic_fetch_add(&lane->busy, 1);
   lane->taken_us = pie_clock_us();
+}
+
+static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
+  pie_mutex_lock(&lane->lock);
+  bool open = !lane->stopping;
+  if (open)
+    wait_for_turn(lane);
+  pie_mutex_unlock(&lane->lock);
+  if (!open)
+    return -PIE_EBUSY;
+  int err = pie_interp_enter(lane->world->interp) ? -PIE_EBUSY : PIE_HANDLE_DONE;
+  if (!err) {
+    pie_serve(call);
+    pie_interp_leave();
+  }
+  pie_mutex_lock(&lane->lock);
+  ran(lane);
+  pie_mutex_unlock(&lane->lock);
+  return err;
 }
 
 static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
   int result = -PIE_EBUSY;
+  pie_mutex_lock(&lane->lock);
   bool room = !lane->stopping && lane->queued < lane->engine->config.queue;
   struct pie_call *copy = room ? call_new(lane) : NULL;
   if (copy) {
@@ -243,6 +281,9 @@ static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
       kick(lane);
     result = PIE_HANDLE_PENDING;
   }
+  pie_mutex_unlock(&lane->lock);
+  if (copy)
+    wake_watchdog(&lane->engine->watchdog);
   return result;
 }
 
@@ -254,21 +295,9 @@ int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
                           .request = request,
                           .info = info,
                           .host_idles = flags & PIE_WILL_IDLE};
-  int result = PIE_HANDLE_DONE;
-  pie_mutex_lock(&lane->lock);
-  bool in_place = (flags & PIE_WILL_IDLE) && !lane->running && !lane->queued;
-  if (lane->stopping)
-    result = -PIE_EBUSY;
-  else if (in_place)
-    lane->running++;
-  else if (flags & PIE_MAY_PEND)
-    result = enqueue(lane, &call);
-  else
-    wait_for_turn(lane);
-  pie_mutex_unlock(&lane->lock);
-  if (result == PIE_HANDLE_PENDING)
-    wake_watchdog(&engine->watchdog);
-  return result == PIE_HANDLE_DONE ? serve_in_place(lane, &call) : result;
+  if ((flags & PIE_WILL_IDLE) && claim(lane))
+    return serve_in_place(lane, &call);
+  return flags & PIE_MAY_PEND ? enqueue(lane, &call) : serve_in_turn(lane, &call);
 }
 
 void pie_pool_idle(struct pie_engine *engine, uint32_t group) {
@@ -316,7 +345,7 @@ static void lane_stop(struct pie_lane *lane, int64_t deadline) {
   pie_mutex_lock(&lane->lock);
   lane->stopping = true;
   pie_cond_broadcast(&lane->work);
-  while ((lane->running || lane->first || lane->threads) &&
+  while ((atomic_load(&lane->busy) || lane->threads) &&
          pie_cond_wait_until(&lane->idle, &lane->lock, deadline))
     ;
   pie_mutex_unlock(&lane->lock);

@@ -20,31 +20,40 @@ static char *copy(struct pie_str text) {
   return out;
 }
 
-static bool is(const char *have, struct pie_str want) {
-  return pie_str_equal(pie_str_from(have), want);
+static int copy_to(struct pie_str *out, struct pie_str text) {
+  *out = (struct pie_str){copy(text), text.n};
+  return out->p ? 0 : -PIE_ENOMEM;
+}
+
+static void site_free(struct pie_site *site) {
+  free((void *)(uintptr_t)site->app.p);
+  free((void *)(uintptr_t)site->root.p);
+  free((void *)(uintptr_t)site->config.p);
+  free(site);
 }
 
 static struct pie_site *site_new(const struct pie_request_info *info) {
   struct pie_site *site = calloc(1, sizeof *site);
   if (!site)
     return NULL;
-  site->app = copy(info->app);
-  site->root = copy(info->root);
-  site->config = copy(info->config);
-  if (site->app && site->root && site->config)
-    return site;
-  free(site->app);
-  free(site->root);
-  free(site->config);
-  free(site);
-  return NULL;
+  if (copy_to(&site->app, info->app) || copy_to(&site->root, info->root) ||
+      copy_to(&site->config, info->config)) {
+    site_free(site);
+    return NULL;
+  }
+  return site;
+}
+
+static bool is_site_of(const struct pie_site *site, const struct pie_request_info *info) {
+  return pie_str_equal(site->app, info->app) && pie_str_equal(site->root, info->root) &&
+         pie_str_equal(site->config, info->config);
 }
 
 /* With the world's lock held. */
 static struct pie_site *find(struct pie_world *world, const struct pie_request_info *info) {
   int count = 0;
   for (struct pie_site *site = world->sites; site; site = site->next, count++) {
-    if (is(site->app, info->app) && is(site->root, info->root) && is(site->config, info->config))
+    if (is_site_of(site, info))
       return site;
   }
   struct pie_site *site = count < SITES_MAX ? site_new(info) : NULL;
@@ -127,15 +136,21 @@ static struct pie_site *get_outside(struct pie_world *world, const struct pie_re
 
 struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_info *info,
                               struct pie_failure *failure) {
+  /* Sites stay, and a loaded one stays loaded: no lock is needed to look at it. */
+  struct pie_site *site = atomic_load_explicit(&world->last_site, memory_order_acquire);
+  if (site && is_site_of(site, info))
+    return site;
   pie_mutex_lock(&world->lock);
-  struct pie_site *site = find(world, info);
+  site = find(world, info);
   bool loaded = site && site->state == PIE_SITE_LOADED;
   pie_mutex_unlock(&world->lock);
-  if (loaded)
-    return site;
-  PyThreadState *state = pie_interp_release();
-  site = get_outside(world, info, failure);
-  pie_interp_retake(state);
+  if (!loaded) {
+    PyThreadState *state = pie_interp_release();
+    site = get_outside(world, info, failure);
+    pie_interp_retake(state);
+  }
+  if (site)
+    atomic_store_explicit(&world->last_site, site, memory_order_release);
   return site;
 }
 
@@ -201,8 +216,8 @@ void pie_site_load(struct pie_world *world, struct pie_site *site) {
   struct pie_mount *mounts = NULL;
   size_t count = 0;
   struct pie_failure failure = {0};
-  PyObject *answer = PyObject_CallMethod(world->support, "load", "sssi", site->app, site->root,
-                                         site->config, (int)world->engine->config.reload);
+  PyObject *answer = PyObject_CallMethod(world->support, "load", "sssi", site->app.p, site->root.p,
+                                         site->config.p, (int)world->engine->config.reload);
   bool shaped = answer && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) >= 2;
   bool good = shaped && PyTuple_GET_ITEM(answer, 0) == Py_True &&
               read_mounts(PyTuple_GET_ITEM(answer, 1), &mounts, &count) == 0;

@@ -18,7 +18,7 @@ struct pie_mount {
 
 struct pie_site {
   struct pie_site *next, *next_wanted;
-  char *app, *root, *config;
+  struct pie_str app, root, config; /* NUL-terminated copies */
   enum pie_site_state state;
   int64_t retry_at;
   struct pie_mount *mounts; /* the longest first */

@@ -106,7 +106,8 @@ static int prepare(struct pie_exchange *x) {
   x->body = ahead;
   x->body_taken = (int64_t)x->ahead.n;
   x->needs_continue = p->expects_continue && !x->ahead.n && !x->body_complete;
-  x->started_us = (uint64_t)pie_clock_unix_us();
+  if (x->conn->worker->access)
+    x->started_us = (uint64_t)pie_clock_unix_us();
   return 0;
 }
 

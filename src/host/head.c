@@ -13,7 +13,7 @@ struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
   static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  long long second = pie_clock_unix_us() / 1000000;
+  long long second = pie_clock_unix_s();
   pie_mutex_lock(&worker->date_lock);
   if (worker->date_second != second) {
     time_t now = (time_t)second;

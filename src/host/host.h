@@ -146,9 +146,9 @@ struct pie_handover {
   bool is_inside; /* the thread with the loop may hold what the extension gives up when idle */
   struct pie_mutex lock; /* guards all below */
   struct pie_cond spare, monitor;
-  bool has_spare;  /* a thread waits for the loop */
-  bool passed;     /* the loop is its */
-  bool over;       /* the loop has ended */
+  bool has_spare; /* a thread waits for the loop */
+  bool passed;    /* the loop is its */
+  bool over;      /* the loop has ended */
   atomic_bool monitor_awake;
 };
 

@@ -49,14 +49,37 @@ static void make_id(struct pie_door *door, char *out) {
   out[n] = '\0';
 }
 
-static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+static struct pie_request *take_free(struct pie_door *door) {
+  struct pie_request *request = atomic_exchange(&door->spare, NULL);
+  if (request)
+    return request;
   pie_mutex_lock(&door->lock);
-  struct pie_request *request = door->free;
+  request = door->free;
   if (request) {
     door->free = request->next;
     door->free_count--;
   }
   pie_mutex_unlock(&door->lock);
+  return request;
+}
+
+static bool keep_free(struct pie_door *door, struct pie_request *request) {
+  struct pie_request *none = NULL;
+  if (atomic_compare_exchange_strong(&door->spare, &none, request))
+    return true;
+  pie_mutex_lock(&door->lock);
+  bool keep = door->free_count < PIE_DOOR_FREE_MAX;
+  if (keep) {
+    request->next = door->free;
+    door->free = request;
+    door->free_count++;
+  }
+  pie_mutex_unlock(&door->lock);
+  return keep;
+}
+
+static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
+  struct pie_request *request = take_free(door);
   if (!request) {
     request = calloc(1, sizeof *request);
     if (!request)
@@ -75,19 +98,10 @@ static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_
 }
 
 static void request_release(struct pie_request *request) {
-  struct pie_door *door = request->door;
   pie_arena_reset(&request->arena);
   pie_buf_clear(&request->response.status_text);
   pie_buf_clear(&request->response.headers);
-  pie_mutex_lock(&door->lock);
-  bool keep = door->free_count < PIE_DOOR_FREE_MAX;
-  if (keep) {
-    request->next = door->free;
-    door->free = request;
-    door->free_count++;
-  }
-  pie_mutex_unlock(&door->lock);
-  if (keep)
+  if (keep_free(request->door, request))
     return;
   pie_arena_free(&request->arena);
   pie_response_free(&request->response);

@@ -21,6 +21,12 @@ int64_t pie_clock_us(void) {
 
 int64_t pie_clock_ms(void) { return pie_clock_us() / 1000; }
 
+int64_t pie_clock_unix_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
+
 int64_t pie_clock_unix_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

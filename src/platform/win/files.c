@@ -33,6 +33,13 @@ int64_t pie_clock_us(void) {
 
 int64_t pie_clock_ms(void) { return (int64_t)GetTickCount64(); }
 
+int64_t pie_clock_unix_s(void) {
+  FILETIME now;
+  GetSystemTimeAsFileTime(&now);
+  uint64_t steps = ((uint64_t)now.dwHighDateTime << 32) | now.dwLowDateTime;
+  return (int64_t)((steps - EPOCH_STEPS) / 10000000);
+}
+
 int64_t pie_clock_unix_us(void) {
   FILETIME now;
   GetSystemTimePreciseAsFileTime(&now);
