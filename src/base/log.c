@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const level_names[] = {"ERROR", "WARNING", "INFO", "DEBUG"};
 
@@ -19,9 +20,12 @@ bool pie_log_level_parse(struct pie_str name, enum pie_log_level *out) {
   return false;
 }
 
-static void add_escaped(struct pie_buf *line, struct pie_str text) {
-  for (size_t i = 0; i < text.n && line->n + 16 < line->max; i++) {
+/* False when not all of it had room. */
+static bool add_escaped(struct pie_buf *line, struct pie_str text) {
+  for (size_t i = 0; i < text.n; i++) {
     unsigned char c = (unsigned char)text.p[i];
+    if (line->n >= PIE_LOG_LINE_MAX)
+      return false;
     if (c == '\n' && i + 1 < text.n)
       pie_buf_adds(line, "\n    ");
     else if (c == '\n' || (c == '\r' && i + 1 < text.n && text.p[i + 1] == '\n'))
@@ -31,6 +35,7 @@ static void add_escaped(struct pie_buf *line, struct pie_str text) {
     else
       pie_buf_append(line, &text.p[i], 1);
   }
+  return true;
 }
 
 void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pie_str id,
@@ -45,11 +50,7 @@ void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pi
   pie_buf_addf(&line, "%s%s ", n ? " " : "", level_names[level]);
   if (id.n)
     pie_buf_addf(&line, "[%.*s] ", (int)id.n, id.p);
-  struct pie_str cut = text;
-  if (cut.n > PIE_LOG_LINE_MAX / 2)
-    cut.n = PIE_LOG_LINE_MAX / 2;
-  add_escaped(&line, cut);
-  if (cut.n < text.n)
+  if (!add_escaped(&line, text))
     pie_buf_adds(&line, " [cut]");
   pie_buf_adds(&line, "\n");
   if (line.p)
@@ -60,11 +61,23 @@ void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pi
 void pie_log(const struct pie_log *log, enum pie_log_level level, const char *format, ...) {
   if (!log || level > log->level)
     return;
-  char text[2048];
-  va_list args;
+  char on_stack[1024], *text = on_stack;
+  va_list args, again;
   va_start(args, format);
-  int n = vsnprintf(text, sizeof text, format, args);
+  va_copy(again, args);
+  int n = vsnprintf(on_stack, sizeof on_stack, format, args);
   va_end(args);
-  size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-  pie_log_text(log, level, (struct pie_str){"", 0}, (struct pie_str){text, length});
+  size_t length = n < 0 ? 0 : (size_t)n;
+  if (length >= sizeof on_stack) {
+    text = malloc(length + 1);
+    if (text)
+      vsnprintf(text, length + 1, format, again);
+    else
+      length = sizeof on_stack - 1;
+  }
+  va_end(again);
+  pie_log_text(log, level, (struct pie_str){"", 0},
+               (struct pie_str){text ? text : on_stack, length});
+  if (text != on_stack)
+    free(text);
 }

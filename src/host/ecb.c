@@ -70,7 +70,7 @@ static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
     *size = 0;
     return refuse(ERROR_NETNAME_DELETED);
   }
-  x->sent += (int64_t)span.n;
+  x->sent += *size; /* span has been used up */
   return TRUE;
 }
 

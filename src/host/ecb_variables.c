@@ -263,6 +263,9 @@ static size_t decode(const unsigned char *s, size_t limit, uint32_t *out) {
       return 0;
     c = c << 6 | (s[i] & 0x3f);
   }
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+    return 0;
   *out = c;
   return n;
 }

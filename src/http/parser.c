@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METHOD_MAX = 64, FIELDS_FIRST = 32 };
+enum { METHOD_MAX = 64, FIELDS_FIRST = 32, FRAMING_SLACK = 8 * 1024 };
 
 static int bad(struct pie_http_parser *p, int status, const char *reason) {
   if (!p->status) {
@@ -21,6 +21,22 @@ static struct pie_http_parser *of(llhttp_t *llhttp) { return llhttp->data; }
 static int on_method(llhttp_t *llhttp, const char *at, size_t n) {
   struct pie_http_parser *p = of(llhttp);
   return pie_buf_append(&p->method, at, n) ? bad(p, 501, "The method is too long.") : 0;
+}
+
+/* llhttp knows others, too. */
+static int on_protocol(llhttp_t *llhttp, const char *at, size_t n) {
+  struct pie_http_parser *p = of(llhttp);
+  if (n > sizeof p->protocol - p->protocol_size)
+    return bad(p, 400, "The protocol is not HTTP.");
+  memcpy(p->protocol + p->protocol_size, at, n);
+  p->protocol_size += n;
+  return 0;
+}
+
+static int on_protocol_complete(llhttp_t *llhttp) {
+  struct pie_http_parser *p = of(llhttp);
+  struct pie_str protocol = {p->protocol, p->protocol_size};
+  return pie_str_equal(protocol, PIE_STR("HTTP")) ? 0 : bad(p, 400, "The protocol is not HTTP.");
 }
 
 static int on_url(llhttp_t *llhttp, const char *at, size_t n) {
@@ -131,18 +147,23 @@ static const bool host_bytes[256] = {
     ['_'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
 };
 
+static bool is_host(struct pie_str text) {
+  for (size_t i = 0; i < text.n; i++) {
+    if (!host_bytes[(unsigned char)text.p[i]])
+      return false;
+  }
+  return true;
+}
+
 /* RFC 9112, 3.2: one Host in HTTP/1.1, and what it holds must be able to be one. */
 static int check_host(struct pie_http_parser *p) {
   size_t hosts = 0;
   for (size_t i = 0; i < p->field_count; i++) {
     if (!pie_str_equal_nocase(pie_http_name(p, i), PIE_STR("Host")))
       continue;
-    struct pie_str value = pie_http_value(p, i);
     hosts++;
-    for (size_t n = 0; n < value.n; n++) {
-      if (!host_bytes[(unsigned char)value.p[n]])
-        return bad(p, 400, "The Host field is malformed.");
-    }
+    if (!is_host(pie_http_value(p, i)))
+      return bad(p, 400, "The Host field is malformed.");
   }
   if (hosts > 1 || (hosts == 0 && p->minor == 1))
     return bad(p, 400, "There must be exactly one Host field.");
@@ -190,7 +211,7 @@ static int split_target(struct pie_http_parser *p) {
     size_t end = 0;
     while (scheme && end < target.n && target.p[end] != '/' && target.p[end] != '?')
       end++;
-    if (scheme && (!end || memchr(target.p, '@', end)))
+    if (scheme && (!end || !is_host((struct pie_str){target.p, end})))
       return bad(p, 400, "The request target is malformed.");
     p->authority = (struct pie_str){target.p, end};
     target.p += end;
@@ -229,8 +250,25 @@ static int on_headers_complete(llhttp_t *llhttp) {
   return HPE_PAUSED;
 }
 
+/* What is neither a field nor body has a limit as well: blanks, chunk sizes, chunk extensions. */
+static int count_framing(struct pie_http_parser *p, const char *end) {
+  size_t limit = p->limits.fields + p->limits.count * 4 + FRAMING_SLACK;
+  p->framing += (size_t)(end - p->mark);
+  p->mark = end;
+  if (p->headers_done)
+    return p->framing > limit ? bad(p, 400, "The chunks are framed by too many bytes.") : 0;
+  return p->framing > limit + p->limits.line
+             ? bad(p, 431, "The request's head is larger than its limits together.")
+             : 0;
+}
+
 static int on_body(llhttp_t *llhttp, const char *at, size_t n) {
   struct pie_http_parser *p = of(llhttp);
+  int err = count_framing(p, at);
+  if (err)
+    return err;
+  p->framing = 0;
+  p->mark = at + n;
   p->body_bytes += (int64_t)n;
   if (p->limits.body && p->body_bytes > p->limits.body)
     return bad(p, 413, "The body is larger than the setting body-limit.");
@@ -245,6 +283,8 @@ static int on_message_complete(llhttp_t *llhttp) {
 
 static const llhttp_settings_t callbacks = {
     .on_method = on_method,
+    .on_protocol = on_protocol,
+    .on_protocol_complete = on_protocol_complete,
     .on_url = on_url,
     .on_header_field = on_field,
     .on_header_value = on_value,
@@ -279,7 +319,7 @@ void pie_http_next(struct pie_http_parser *p) {
   pie_buf_clear(&p->method);
   pie_buf_clear(&p->target);
   pie_buf_clear(&p->raw);
-  p->field_count = p->field_bytes = 0;
+  p->field_count = p->field_bytes = p->framing = p->protocol_size = 0;
   p->in_value = p->headers_done = p->message_done = p->has_seen_bytes = false;
   p->chunked = p->keep_alive = p->expects_continue = false;
   p->body_bytes = 0;
@@ -295,7 +335,10 @@ static void explain(struct pie_http_parser *p, llhttp_errno_t code) {
     bad(p, 501, "The method is not known here.");
     break;
   case HPE_INVALID_VERSION:
-    bad(p, 505, "HTTP/1.0 and HTTP/1.1 are spoken here.");
+    if (p->llhttp.http_major == 1 && p->llhttp.http_minor <= 1)
+      bad(p, 400, "The request line is malformed."); /* after its version */
+    else
+      bad(p, 505, "HTTP/1.0 and HTTP/1.1 are spoken here.");
     break;
   case HPE_UNEXPECTED_CONTENT_LENGTH:
   case HPE_INVALID_CONTENT_LENGTH:
@@ -317,15 +360,19 @@ enum pie_http_event pie_http_feed(struct pie_http_parser *p, const char *bytes, 
                                   size_t *used) {
   bool had_headers = p->headers_done;
   p->has_seen_bytes = p->has_seen_bytes || n;
+  p->mark = bytes;
   llhttp_errno_t code = llhttp_execute(&p->llhttp, bytes, n);
-  *used = n;
-  if (code == HPE_OK)
-    return PIE_HTTP_MORE;
-  if (code != HPE_PAUSED) {
+  *used = code == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&p->llhttp) - bytes) : n;
+  if (code != HPE_OK && code != HPE_PAUSED) {
     explain(p, code);
     return PIE_HTTP_BAD;
   }
-  *used = (size_t)(llhttp_get_error_pos(&p->llhttp) - bytes);
+  if (count_framing(p, bytes + *used))
+    return PIE_HTTP_BAD;
+  if (p->headers_done && !had_headers)
+    p->framing = 0;
+  if (code == HPE_OK)
+    return PIE_HTTP_MORE;
   llhttp_resume(&p->llhttp);
   if (p->message_done)
     return PIE_HTTP_END;

@@ -43,6 +43,10 @@ struct pie_http_parser {
 
   bool in_value, headers_done, message_done, has_seen_bytes;
   size_t field_bytes; /* with trailers */
+  size_t framing;     /* bytes since the message or its last body byte that are none of the body */
+  const char *mark;   /* what is before it is counted in framing */
+  char protocol[8];   /* "HTTP" */
+  size_t protocol_size;
   int64_t body_bytes;
   int status;         /* of BAD */
   const char *reason; /* of BAD: a sentence */

@@ -30,7 +30,7 @@ struct pie_door {
   struct pie_mutex lock; /* guards all up to the engine */
   struct pie_cond changed;
   enum pie_door_state state;
-  bool configured;
+  enum { PIE_UNCONFIGURED, PIE_CONFIGURED, PIE_MISCONFIGURED } configuration;
   atomic_bool host_idles;           /* the host calls HttpExtensionIdle */
   bool multiprocess;                /* other processes serve the same site */
   int64_t start_deadline, retry_at; /* of pie_clock_ms */
@@ -72,7 +72,8 @@ void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_st
 
 /* start.c: the start itself. Called with the lock held and the state not READY or STARTING. */
 void pie_door_begin_start(struct pie_door *door);
-/* Reads the settings that a server variable or the environment gives; false: the failure says. */
+/* Reads the settings that a server variable or the environment gives, once: they change only with
+ * the server's own configuration. False: the failure says what is wrong. With the lock held. */
 bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);
 void pie_door_failure_set(struct pie_door_failure *failure, int status, const char *summary,
                           const char *detail, const char *advice);

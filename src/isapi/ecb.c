@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { VARIABLE_GUESS = 512, VARIABLE_MAX = 1024 * 1024, TRANSFER_MAX = 0x40000000 };
+enum { VARIABLE_GUESS = 512, VARIABLE_MAX = 24 * 1024 * 1024, TRANSFER_MAX = 0x40000000 };
 
 int pie_ecb_variable(EXTENSION_CONTROL_BLOCK *ecb, const char *name, char *buffer, size_t *size) {
   DWORD bytes = *size > TRANSFER_MAX ? TRANSFER_MAX : (DWORD)*size;
@@ -27,14 +27,14 @@ int pie_ecb_variable(EXTENSION_CONTROL_BLOCK *ecb, const char *name, char *buffe
   return -PIE_ETOOBIG;
 }
 
-struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
-                                     struct pie_arena *arena) {
+int pie_ecb_variable_get(EXTENSION_CONTROL_BLOCK *ecb, const char *name, struct pie_arena *arena,
+                         struct pie_str *out) {
   char guess[VARIABLE_GUESS];
   size_t size = sizeof guess;
   int n = pie_ecb_variable(ecb, name, guess, &size);
   if (n >= 0) {
-    struct pie_str copy = pie_arena_copy(arena, (struct pie_str){guess, (size_t)n});
-    return copy.p ? copy : PIE_STR("");
+    *out = pie_arena_copy(arena, (struct pie_str){guess, (size_t)n});
+    return out->p ? 0 : -PIE_ETOOBIG;
   }
   while (n == -PIE_ETOOBIG && size <= VARIABLE_MAX) {
     size_t needed = ++size;
@@ -42,12 +42,20 @@ struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *n
     if (!space)
       break;
     n = pie_ecb_variable(ecb, name, space, &size);
-    if (n >= 0)
-      return (struct pie_str){space, (size_t)n};
+    if (n >= 0) {
+      *out = (struct pie_str){space, (size_t)n};
+      return 0;
+    }
     if (size < needed)
       break;
   }
-  return PIE_STR("");
+  return n == -PIE_ENOENT ? n : -PIE_ETOOBIG;
+}
+
+struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
+                                     struct pie_arena *arena) {
+  struct pie_str value;
+  return pie_ecb_variable_get(ecb, name, arena, &value) ? PIE_STR("") : value;
 }
 
 static size_t put_utf8(char *out, uint32_t c) {

@@ -14,7 +14,11 @@
  * -PIE_ETOOBIG with *size set to what is needed. */
 int pie_ecb_variable(EXTENSION_CONTROL_BLOCK *ecb, const char *name, char *buffer, size_t *size);
 
-/* The same in the arena; empty when there is none or it has no room. */
+/* The same in the arena: 0, -PIE_ENOENT, or -PIE_ETOOBIG when it has no room. */
+int pie_ecb_variable_get(EXTENSION_CONTROL_BLOCK *ecb, const char *name, struct pie_arena *arena,
+                         struct pie_str *out);
+
+/* The same; empty when there is none or it has no room. */
 struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
                                      struct pie_arena *arena);
 

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { EARLY_SIZE = 4096 };
+
 static struct pie_str variable(struct pie_request *request, const char *name) {
   return pie_ecb_variable_copy(request->ecb, name, &request->arena);
 }
@@ -27,7 +29,10 @@ static size_t count_lines(struct pie_str text) {
 
 /* ALL_RAW: "Name: value" lines; CRLF or LF between them (ISAPI.md, section 6). */
 static int parse_headers(struct pie_request *request) {
-  struct pie_str raw = variable(request, "ALL_RAW");
+  struct pie_str raw = PIE_STR("");
+  int err = pie_ecb_variable_get(request->ecb, "ALL_RAW", &request->arena, &raw);
+  if (err == -PIE_ETOOBIG)
+    return err; /* without its fields it would be another request */
   size_t room = count_lines(raw), count = 0;
   struct pie_header *headers = pie_arena_alloc(&request->arena, room * sizeof *headers);
   if (!headers)
@@ -230,18 +235,19 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
 /* mod_isapi sets the status to 0 before it reads; httpd takes that for a refusal and sends no
  * "100 Continue": the body is empty for a client that waits for it. A head with status 200, which
  * sends nothing yet, makes httpd ask for the body, if mod_isapi has not read already
- * (ISAPIReadAheadBuffer 0). */
-static void ask_for_body(struct pie_request *request) {
-  bool first = !request->body_read && request->response.state <= PIE_RESPONSE_HELD;
-  if (first && pie_door_quirks(request->door)->mod_isapi &&
-      pie_request_header(request, PIE_STR("Expect")).n)
-    pie_ecb_send_headers(request->ecb, PIE_STR("200 OK"), PIE_STR("\r\n"), true);
-}
-
-bool pie_request_lost_body(const struct pie_request *request) {
-  const EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
-  return pie_door_quirks(request->door)->mod_isapi && request->info.content_length > 0 &&
-         ecb->cbTotalBytes && !ecb->cbAvailable && pie_request_header(request, PIE_STR("Expect")).n;
+ * (ISAPIReadAheadBuffer 0). Whether it has shows only when the body is read. */
+bool pie_request_lost_body(struct pie_request *request) {
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  if (!pie_door_quirks(request->door)->mod_isapi || request->info.content_length <= 0 ||
+      ecb->cbAvailable || !pie_request_header(request, PIE_STR("Expect")).n)
+    return false;
+  char *early = pie_arena_alloc(&request->arena, EARLY_SIZE);
+  int64_t wanted = request->info.content_length;
+  if (!early || pie_ecb_send_headers(ecb, PIE_STR("200 OK"), PIE_STR("\r\n"), true))
+    return false;
+  int64_t got = pie_ecb_read(ecb, early, wanted < EARLY_SIZE ? (size_t)wanted : EARLY_SIZE);
+  request->early = (struct pie_str){early, got > 0 ? (size_t)got : 0};
+  return got == 0;
 }
 
 static int64_t broken(struct pie_request *request) {
@@ -259,13 +265,17 @@ int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capac
   if (length == PIE_LENGTH_NONE || request->body_ended || !capacity)
     return 0;
   int64_t got;
-  if (ecb->lpbData && request->ahead_used < ecb->cbAvailable) {
+  if (request->early.n) {
+    got = (int64_t)(capacity < request->early.n ? capacity : request->early.n);
+    memcpy(buffer, request->early.p, (size_t)got);
+    request->early.p += got;
+    request->early.n -= (size_t)got;
+  } else if (ecb->lpbData && request->ahead_used < ecb->cbAvailable) {
     size_t ahead = ecb->cbAvailable - request->ahead_used;
     got = (int64_t)(capacity < ahead ? capacity : ahead);
     memcpy(buffer, ecb->lpbData + request->ahead_used, (size_t)got);
     request->ahead_used += (uint32_t)got;
   } else {
-    ask_for_body(request);
     got = pie_ecb_read(ecb, buffer, capacity);
     if (got < 0 || (got == 0 && length >= 0))
       return broken(request); /* less than was announced: never a quiet end */

@@ -29,8 +29,11 @@ enum pie_response_state {
   PIE_RESPONSE_BROKEN
 };
 
+struct pie_response_out;
+
 struct pie_response {
   enum pie_response_state state;
+  const struct pie_response_out *out; /* the way that the head has gone; NULL before */
   int status;
   struct pie_buf status_text; /* "200 OK" */
   struct pie_buf headers;     /* lines, without the last empty one */
@@ -53,6 +56,8 @@ struct pie_request {
   struct pie_response response;
   int64_t body_read;   /* bytes of the body handed out */
   uint32_t ahead_used; /* bytes of lpbData handed out */
+  struct pie_str
+      early; /* bytes that were read before the application asked: pie_request_lost_body */
   bool body_ended, body_broken;
   bool pended;      /* finish() must end the session itself */
   uint32_t outcome; /* HSE_STATUS_* when finished */
@@ -66,8 +71,8 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
 
 int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capacity);
 
-/* True when httpd has read the body of a client that waited for "100 Continue", in vain. */
-bool pie_request_lost_body(const struct pie_request *request);
+/* True when httpd has given up the body of a client that waits for "100 Continue". */
+bool pie_request_lost_body(struct pie_request *request);
 
 /* True when the request comes from this machine itself, and not by way of a proxy on it. */
 bool pie_request_is_local(const struct pie_request *request);

@@ -94,6 +94,18 @@ static int take_header(struct pie_request *request, const struct pie_header *hea
   return err ? complain(request, err, "too many bytes of headers at", header->name) : 0;
 }
 
+/* The way out, which is kept once the head has gone by it: another request may find meanwhile that
+ * the host has no VECTOR_SEND. */
+static const struct pie_response_out *way_out(struct pie_request *request) {
+  struct pie_response *response = &request->response;
+  struct pie_quirks *quirks = pie_door_quirks(request->door);
+  if (!response->out)
+    response->out = atomic_load_explicit(&quirks->vector, memory_order_relaxed)
+                        ? &pie_response_vector
+                        : &pie_response_plain;
+  return response->out;
+}
+
 /* How the end of the body will be known. whole is its size when the first call holds all of it,
  * else -1. */
 static void decide_framing(struct pie_request *request, int64_t whole) {
@@ -103,7 +115,8 @@ static void decide_framing(struct pie_request *request, int64_t whole) {
     response->length = whole;
   if (quirks->mod_isapi || !response->has_body || response->length >= 0)
     return; /* httpd frames by itself */
-  if (quirks->vector && pie_str_equal(request->info.protocol, PIE_STR("HTTP/1.1")))
+  if (way_out(request) == &pie_response_vector &&
+      pie_str_equal(request->info.protocol, PIE_STR("HTTP/1.1")))
     response->chunked = true;
   else if (pie_str_starts(request->info.protocol, PIE_STR("HTTP/1.")))
     response->keep = false;
@@ -181,18 +194,31 @@ static int without_vector(struct pie_request *request) {
   return add_framing(response);
 }
 
+/* True: the way out is another one now, and the call is to be made again. */
+static bool falls_back(struct pie_request *request, int *err) {
+  struct pie_response *response = &request->response;
+  if (*err != -PIE_ENOTSUP || response->out != &pie_response_vector ||
+      response->state != PIE_RESPONSE_HELD)
+    return false;
+  response->out = &pie_response_plain;
+  *err = without_vector(request);
+  return *err == 0;
+}
+
 static int out_send(struct pie_request *request, const struct pie_str *parts, size_t count,
                     size_t total, bool last) {
-  struct pie_quirks *quirks = pie_door_quirks(request->door);
-  if (atomic_load_explicit(&quirks->vector, memory_order_relaxed)) {
-    int err = pie_response_vector.send(request, parts, count, total, last);
-    if (err != -PIE_ENOTSUP)
-      return err;
-    err = without_vector(request);
-    if (err)
-      return err;
-  }
-  return pie_response_plain.send(request, parts, count, total, last);
+  int err = way_out(request)->send(request, parts, count, total, last);
+  if (falls_back(request, &err))
+    err = request->response.out->send(request, parts, count, total, last);
+  return err;
+}
+
+static int out_send_file(struct pie_request *request, intptr_t file, uint64_t offset,
+                         uint64_t length, bool last) {
+  int err = way_out(request)->send_file(request, file, offset, length, last);
+  if (falls_back(request, &err))
+    err = request->response.out->send_file(request, file, offset, length, last);
+  return err;
 }
 
 /* Ends it so that the client can see that something is missing. */
@@ -300,14 +326,7 @@ int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t 
     response->state = PIE_RESPONSE_BROKEN;
     return -PIE_EGONE;
   }
-  struct pie_quirks *quirks = pie_door_quirks(request->door);
-  const struct pie_response_out *out =
-      atomic_load(&quirks->vector) ? &pie_response_vector : &pie_response_plain;
-  int err = out->send_file(request, file, offset, length, last);
-  if (err == -PIE_ENOTSUP && out == &pie_response_vector) {
-    err = without_vector(request);
-    err = err ? err : pie_response_plain.send_file(request, file, offset, length, last);
-  }
+  int err = out_send_file(request, file, offset, length, last);
   return ended(request, err, (size_t)length, last);
 }
 

@@ -39,8 +39,10 @@ static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
   if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
     return true;
   snprintf(text, sizeof text, "The setting %s is \"%.200s\", but it %s.", name, value, why);
-  fail_locked(door, text, NULL,
-              "Mend the variable where the web server sets it, or in the environment.");
+  fail_locked(
+      door, text, NULL,
+      "Mend the variable where the web server sets it, or in the environment, and restart the "
+      "server.");
   return false;
 }
 
@@ -64,8 +66,8 @@ static bool open_log(struct pie_door *door) {
 }
 
 bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
-  if (door->configured)
-    return true;
+  if (door->configuration != PIE_UNCONFIGURED)
+    return door->configuration == PIE_CONFIGURED;
   pie_quirks_find(&door->quirks, ecb);
   bool good = true;
   for (int id = 0; id < PIE_SETTING_COUNT && good; id++) {
@@ -79,10 +81,8 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
                  !pie_str_equal(pie_str_from(workers), PIE_STR("1"));
   door->multiprocess = door->quirks.mod_isapi || several;
   bool logs = open_log(door);
-  door->configured = good && logs;
-  if (!door->configured)
-    pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), door->failure.says.summary);
-  return door->configured;
+  door->configuration = good && logs ? PIE_CONFIGURED : PIE_MISCONFIGURED;
+  return door->configuration == PIE_CONFIGURED;
 }
 
 /* ---- loading ---- */
