@@ -16,8 +16,15 @@ static struct pie_lane *own_lane(struct pie_engine *engine) {
 
 /* ---- the queue; all with the lane's lock held ---- */
 
+/* The setting threads bounds how many requests run at once, wherever they run: with one, the
+ * application need not be thread-safe. */
+static bool has_slot(struct pie_lane *lane) {
+  int in_place = atomic_load(&lane->busy) - lane->queued - lane->running;
+  return lane->running + in_place < lane->engine->config.threads;
+}
+
 static struct pie_call *take(struct pie_lane *lane) {
-  struct pie_call *call = lane->first;
+  struct pie_call *call = has_slot(lane) ? lane->first : NULL;
   if (!call)
     return NULL;
   lane->first = call->next;
@@ -68,6 +75,8 @@ static void thread_main(void *arg);
 static void kick(struct pie_lane *lane) {
   struct pie_thread thread;
   const struct pie_engine_config *config = &lane->engine->config;
+  if (!has_slot(lane))
+    return;
   lane->taken_us = pie_clock_us();
   if (lane->waiting > lane->tickets) {
     lane->tickets++;
@@ -238,11 +247,17 @@ static int serve_in_place(struct pie_lane *lane, struct pie_call *call) {
 /* With the lock held. */
 static void wait_for_turn(struct pie_lane *lane) {
   int64_t left = 0;
-  while (lane->running && (left = lane->taken_us + PIE_STALL_US - pie_clock_us()) > 0) {
-    lane->turn_waiting++;
-    pie_cond_wait_us(&lane->turn, &lane->lock, left);
-    lane->turn_waiting--;
+  lane->turn_waiting++;
+  for (;;) {
+    bool full = !has_slot(lane);
+    if (full)
+      pie_cond_wait(&lane->turn, &lane->lock);
+    else if (lane->running && (left = lane->taken_us + PIE_STALL_US - pie_clock_us()) > 0)
+      pie_cond_wait_us(&lane->turn, &lane->lock, left);
+    else
+      break;
   }
+  lane->turn_waiting--;
   lane->running++;
   atomic_fetch_add(&lane->busy, 1);
   lane->taken_us = pie_clock_us();
@@ -250,7 +265,7 @@ static void wait_for_turn(struct pie_lane *lane) {
 
 static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
   pie_mutex_lock(&lane->lock);
-  bool open = !lane->stopping;
+  bool open = !lane->stopping && lane->turn_waiting < lane->engine->config.queue;
   if (open)
     wait_for_turn(lane);
   pie_mutex_unlock(&lane->lock);

@@ -239,7 +239,7 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
 bool pie_request_lost_body(struct pie_request *request) {
   EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
   if (!pie_door_quirks(request->door)->mod_isapi || request->info.content_length <= 0 ||
-      ecb->cbAvailable || !pie_request_header(request, PIE_STR("Expect")).n)
+      ecb->cbTotalBytes || !pie_request_header(request, PIE_STR("Expect")).n)
     return false;
   char *early = pie_arena_alloc(&request->arena, EARLY_SIZE);
   int64_t wanted = request->info.content_length;
