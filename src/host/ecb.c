@@ -43,6 +43,10 @@ static BOOL WINAPI read_client(HCONN id, LPVOID buffer, LPDWORD size) {
   if (length >= 0 && x->body_taken >= length && *size && x->conn->worker->strict &&
       !x->conn->worker->apache)
     return breach(x, "ReadClient past the end of the body");
+  if (x->conn->worker->apache && x->conn->parser.expects_continue && !x->ahead.n) {
+    *size = 0; /* mod_isapi has read in vain, before "100 Continue" */
+    return TRUE;
+  }
   int64_t got = pie_body_read(x, buffer, *size);
   *size = got > 0 ? (DWORD)got : 0;
   return got < 0 ? refuse(ERROR_READ_FAULT) : TRUE;
@@ -395,6 +399,12 @@ static char *or_null(struct pie_exchange *x, struct pie_str value) {
   return x->conn->worker->apache && !value.n ? NULL : text(value);
 }
 
+/* Without what it reads ahead mod_isapi says 0 (section 9, 9). */
+static DWORD apache_total(const struct pie_exchange *x) {
+  int64_t length = x->conn->parser.content_length;
+  return length > 0 && x->ahead.n ? (DWORD)length : 0;
+}
+
 void pie_ecb_fill(struct pie_exchange *x) {
   struct pie_http_parser *parser = &x->conn->parser;
   struct pie_str type = PIE_STR("");
@@ -413,7 +423,7 @@ void pie_ecb_fill(struct pie_exchange *x) {
       .lpszPathInfo = or_null(x, x->path),
       .lpszPathTranslated = or_null(x, PIE_STR("")),
       .lpszContentType = or_null(x, pie_arena_copy(arena, type)),
-      .cbTotalBytes = apache    ? (DWORD)(length > 0 ? length : 0)
+      .cbTotalBytes = apache    ? apache_total(x)
                       : unknown ? PIE_ISAPI_LENGTH_UNKNOWN
                                 : (DWORD)(length > 0 ? length : 0),
       .cbAvailable = (DWORD)x->ahead.n,

@@ -209,7 +209,8 @@ void pie_exchange_end(struct pie_exchange *x) {
     return;
   }
   if (!is_complete(x)) {
-    pie_conn_abort(conn);
+    bool shows = x->declared >= 0 || x->chunked || x->self_chunked;
+    (shows ? pie_conn_linger : pie_conn_abort)(conn);
     return;
   }
   bool again = conn->parser.keep_alive && !x->wants_close && x->body_complete && !conn->eof &&
