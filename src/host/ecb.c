@@ -176,6 +176,10 @@ static BOOL hold_head(struct pie_exchange *x, struct pie_str status, struct pie_
   bool is_500 = pie_str_starts(status, PIE_STR("500"));
   if (is_500 && !x->held_headers.n)
     return refuse(ERROR_INVALID_PARAMETER);
+  if (pie_str_equal(pie_buf_str(&x->held_headers), PIE_STR("\r\n"))) {
+    x->head_sent = false; /* a head of no fields sets the status, and can be followed by another */
+    pie_buf_clear(&x->held_headers);
+  }
   const char *wrong = is_500 ? NULL : head_breach(x, status, headers);
   if (wrong)
     return breach(x, wrong);
