@@ -65,8 +65,9 @@ def run(*command: str | Path, env: dict[str, str] | None = None, quiet: bool = F
 class Environment:
     """A virtual environment in the project: .venv for the machine's Python, .venv-3.14 and so on."""
 
-    def __init__(self, python: Path, name: str = ".venv") -> None:
+    def __init__(self, python: Path, name: str = ".venv", setup: Sequence[str] = ()) -> None:
         self.base = python
+        self.setup = setup  # further options of meson setup
         self.folder = ROOT / name
         self.python = self.folder / "bin" / "python"
         self.tag = name.removeprefix(".venv").removeprefix("-") or "default"
@@ -111,7 +112,9 @@ class Environment:
         run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
             "--no-build-isolation", "--no-deps", "--force-reinstall",
             f"--config-settings=build-dir={BUILD / self.tag}",
-            "--config-settings=setup-args=-Dwerror=true", ".", env=self.env)  # fmt: skip
+            "--config-settings=setup-args=-Dwerror=true",
+            *(f"--config-settings=setup-args={option}" for option in self.setup), ".",
+            env=self.env)  # fmt: skip
         stamp.write_text(text)
 
 
@@ -222,6 +225,29 @@ def test_python(env: Environment, arguments: Sequence[str], everything: bool) ->
     run(env.python, "-m", "pytest", *marks, *arguments, env=env.env)
 
 
+def test_python_sanitized(python: Path) -> None:
+    """The tests in Python once more, on a build with the address and undefined sanitizers."""
+    env = Environment(
+        python,
+        ".venv-sanitize",
+        ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Db_lto=false"],
+    )
+    env.build()
+    env.install("tests", ROOT / "tests" / "requirements.txt")
+    runtime = subprocess.run(
+        ["gcc", "-print-file-name=libasan.so"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    options = {
+        "LD_PRELOAD": runtime.stdout.strip(),
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",  # Python itself leaves much at its end
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    run(env.python, "-m", "pytest", "-m", "not long and not browser and not timing",
+        "--ignore=tests/test_memory.py", "--ignore=tests/test_backpressure.py",
+        env=env.env | options)  # fmt: skip
+
+
 class Steps:
     """Runs steps to the end even when one fails, and tells the times."""
 
@@ -265,6 +291,8 @@ def command_test(options: argparse.Namespace) -> int:
         steps.do(f"tests on {name}", lambda name=name: test_python(
             environment_of(name), [] if options.all else ["-m", "not long and not browser"],
             True))  # fmt: skip
+    if options.all:
+        steps.do("tests in Python, with sanitizers", test_python_sanitized, Path(sys.executable))
     return steps.end()
 
 

@@ -143,8 +143,7 @@ struct pie_handover {
   atomic_uint_fast64_t hold; /* token of the request that runs in place; 0: none */
   uint64_t last_token;
   _Atomic(struct pie_conn *) conn; /* whose request that is */
-  bool is_inside; /* the thread with the loop may hold what the extension gives up when idle */
-  struct pie_mutex lock; /* guards all below */
+  struct pie_mutex lock;           /* guards all below */
   struct pie_cond spare, monitor;
   bool has_spare; /* a thread waits for the loop */
   bool passed;    /* the loop is its */

@@ -22,8 +22,8 @@ enum {
   TAKEN = 1, /* tokens are even */
 };
 
+/* This thread is about to block: the extension gives up what it holds on it. */
 static void idle(struct pie_worker *worker) {
-  worker->handover.is_inside = false;
   if (worker->extension.idle)
     worker->extension.idle(0);
 }
@@ -56,8 +56,7 @@ bool pie_loop_may_block(struct pie_exchange *x) {
     return false;
   if (x->token)
     take_loop(&worker->handover, x->token);
-  if (worker->extension.idle)
-    worker->extension.idle(0);
+  idle(worker);
   return true;
 }
 
@@ -123,7 +122,6 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
   uint64_t token = h->last_token += 2;
   struct pie_conn *conn = x->conn;
   x->token = token;
-  h->is_inside = true;
   atomic_store_explicit(&h->conn, conn, memory_order_relaxed);
   atomic_store(&h->hold, token);
   wake_monitor(h);
@@ -160,15 +158,18 @@ static bool run_ready(struct pie_worker *worker) {
 
 /* Drives the loop until it ends (true) or is taken away (false). */
 static bool drive(struct pie_worker *worker) {
-  bool alive = true;
+  bool alive = true, has_run = false; /* since this thread was idle */
   while (alive) {
+    has_run = has_run || worker->ready;
     if (!run_ready(worker))
       return false;
-    alive = uv_run(&worker->loop, UV_RUN_NOWAIT) != 0; /* what is there already */
-    if (worker->ready || !alive)
-      continue;
-    if (worker->handover.is_inside)
+    if (has_run) {
+      alive = uv_run(&worker->loop, UV_RUN_NOWAIT) != 0; /* what is there already */
+      if (worker->ready || !alive)
+        continue;
       idle(worker);
+      has_run = false;
+    }
     alive = uv_run(&worker->loop, UV_RUN_ONCE) != 0;
   }
   return true;
@@ -198,8 +199,7 @@ static void end(struct pie_handover *h) {
 }
 
 static void take_part(struct pie_worker *worker, bool has_loop) {
-  if (worker->extension.idle)
-    worker->extension.idle(0); /* says that this host does so */
+  idle(worker); /* says that this host does so */
   while (has_loop || wait_for_loop(worker)) {
     if (drive(worker))
       end(&worker->handover);
