@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_MEMORY = 16 * 1024 };
+enum { KEEP_MEMORY = 16 * 1024, FIRST_REQUEST_MS = 1000 /* while the worker stops */ };
 
 struct pie_conn *pie_conn_new(struct pie_worker *worker) {
   struct pie_conn *conn = calloc(1, sizeof *conn);
@@ -93,7 +93,9 @@ void pie_conn_linger(struct pie_conn *conn) {
 }
 
 void pie_conn_stop(struct pie_conn *conn) {
-  if (conn->phase == PIE_CONN_IDLE || (conn->worker->forced && conn->phase != PIE_CONN_RUNNING))
+  if (conn->phase == PIE_CONN_IDLE && !conn->had_request && !conn->worker->forced)
+    pie_conn_deadline(conn, FIRST_REQUEST_MS); /* it is on its way, surely */
+  else if (conn->phase == PIE_CONN_IDLE || (conn->worker->forced && conn->phase != PIE_CONN_RUNNING))
     pie_conn_close(conn);
   else if (conn->worker->forced)
     pie_socket_shutdown(conn->socket);
@@ -204,6 +206,7 @@ static void begin(struct pie_conn *conn) {
   }
   conn->exchange.body_complete = event == PIE_HTTP_END;
   conn->phase = PIE_CONN_RUNNING;
+  conn->had_request = true;
   pie_conn_deadline(conn, 0);
   if (!conn->exchange.body_complete)
     stop_reading(conn); /* the extension's thread reads the rest itself */

@@ -106,7 +106,7 @@ struct pie_conn {
   enum pie_conn_phase phase;
   int64_t deadline, timer_due; /* of uv_now; 0: none */
   int handles;                 /* open uv handles: freed at 0 */
-  bool reading, eof, is_local;
+  bool reading, eof, is_local, had_request;
   bool parsing; /* in conn.c, parse(): what ends there is continued there */
   struct pie_http_parser parser;
   struct pie_buf input; /* read and not parsed yet */
