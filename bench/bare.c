@@ -34,7 +34,9 @@ static size_t count_requests(const char *bytes, size_t n) {
 
 int main(int argc, char **argv) {
   static char buffer[READ_SIZE];
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argc > 1 ? argv[1] : "8000")),
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port =
+                                    htons((unsigned short)atoi(argc > 1 ? argv[1] : "8000")),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   size_t body = argc > 2 ? (size_t)atol(argv[2]) : 14;
   char *answers = malloc((body + 512) * PIPELINE_MAX), *one = malloc(body + 512);
