@@ -7,10 +7,16 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { LINE_MAX_BYTES = 64 * 1024 };
+enum {
+  LINE_MAX_BYTES = 64 * 1024,
+  FIELD_MAX = 2 * 1024 /* bytes of a field; it may grow sixfold */
+};
 
 /* No byte that a client sends can end the line or the quoted part it stands in. */
 static void add_quoted(struct pie_buf *line, struct pie_str text) {
+  bool cut = text.n > FIELD_MAX;
+  if (cut)
+    text.n = FIELD_MAX;
   for (size_t i = 0; i < text.n; i++) {
     unsigned char c = (unsigned char)text.p[i];
     if (c == '"' || c == '\\')
@@ -20,6 +26,8 @@ static void add_quoted(struct pie_buf *line, struct pie_str text) {
     else
       pie_buf_append(line, &text.p[i], 1);
   }
+  if (cut)
+    pie_buf_adds(line, "...");
 }
 
 static struct pie_str field(struct pie_exchange *x, struct pie_str name, const char *fallback) {

@@ -95,7 +95,8 @@ void pie_conn_linger(struct pie_conn *conn) {
 void pie_conn_stop(struct pie_conn *conn) {
   if (conn->phase == PIE_CONN_IDLE && !conn->had_request && !conn->worker->forced)
     pie_conn_deadline(conn, FIRST_REQUEST_MS); /* it is on its way, surely */
-  else if (conn->phase == PIE_CONN_IDLE || (conn->worker->forced && conn->phase != PIE_CONN_RUNNING))
+  else if (conn->phase == PIE_CONN_IDLE ||
+           (conn->worker->forced && conn->phase != PIE_CONN_RUNNING))
     pie_conn_close(conn);
   else if (conn->worker->forced)
     pie_socket_shutdown(conn->socket);
@@ -161,7 +162,7 @@ static void stop_reading(struct pie_conn *conn) {
 static void on_end(struct pie_conn *conn) {
   conn->eof = true;
   stop_reading(conn);
-  if (conn->phase != PIE_CONN_RUNNING)
+  if (conn->phase != PIE_CONN_RUNNING && !conn->writing)
     pie_conn_close(conn);
 }
 
@@ -179,12 +180,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   }
   if (conn->phase != PIE_CONN_RUNNING)
     parse(conn);
-  else if (conn->input.n >= PIE_INPUT_MAX)
+  if (conn->input.n >= PIE_INPUT_MAX && conn->phase != PIE_CONN_CLOSING)
     stop_reading(conn);
 }
 
 void pie_conn_read_more(struct pie_conn *conn) {
-  if (conn->reading || conn->eof || conn->phase == PIE_CONN_CLOSING)
+  bool full = conn->input.n >= PIE_INPUT_MAX;
+  if (conn->reading || conn->eof || full || conn->phase == PIE_CONN_CLOSING)
     return;
   conn->reading = uv_read_start(&conn->uv.stream, on_alloc, on_read) == 0;
 }
@@ -197,8 +199,8 @@ static int64_t setting(struct pie_conn *conn, enum pie_setting_id id) {
 
 /* The head is complete; so may be the body, in part or as a whole. */
 static void begin(struct pie_conn *conn) {
-  size_t used = 0;
-  enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, conn->input.n, &used);
+  size_t used = 0, ahead = conn->input.n < PIE_AHEAD_MAX ? conn->input.n : PIE_AHEAD_MAX;
+  enum pie_http_event event = pie_http_feed(&conn->parser, conn->input.p, ahead, &used);
   pie_buf_consume(&conn->input, used);
   if (event == PIE_HTTP_BAD) {
     pie_conn_refuse(conn, conn->parser.status, conn->parser.reason);
@@ -285,6 +287,8 @@ static void parse(struct pie_conn *conn) {
   conn->parsing = false;
   if (conn->out.n && expects_bytes(conn))
     flush(conn);
+  if (conn->eof && expects_bytes(conn))
+    pie_conn_close(conn); /* what is incomplete now stays so */
 }
 
 static void drop_memory(struct pie_buf *buf) {

@@ -61,6 +61,17 @@ static int send_self_chunked(struct pie_exchange *x, struct pie_span span) {
   return pie_output_spans(x, spans, 3);
 }
 
+/* Counts bytes of a body (NULL: of a file) and checks the extension's own chunks. False: they are
+ * not to be sent, because the response has no body. */
+static bool count_body(struct pie_exchange *x, const char *bytes, uint64_t n) {
+  if (pie_output_is_bodiless(x))
+    return false;
+  x->sent += (int64_t)n;
+  if (x->chunked && !pie_chunks_feed(&x->chunks, bytes, n) && x->conn->worker->strict)
+    pie_strict_breach(x->conn->worker, "Transfer-Encoding: chunked, but the body is not chunks");
+  return true;
+}
+
 static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   struct pie_span span = {buffer, *size};
   if (x->broken)
@@ -68,13 +79,14 @@ static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   if (!span.n)
     return TRUE;
   int err = pie_ecb_flush_head(x);
+  if (!err && !count_body(x, buffer, *size))
+    return TRUE;
   if (!err)
     err = x->self_chunked ? send_self_chunked(x, span) : pie_output_spans(x, &span, 1);
   if (err) {
     *size = 0;
     return refuse(ERROR_NETNAME_DELETED);
   }
-  x->sent += *size; /* span has been used up */
   return TRUE;
 }
 
@@ -102,8 +114,7 @@ static void run_async(void *arg) {
     good = got >= 0;
     size = good ? (DWORD)got : 0;
   } else {
-    good = pie_output_file(a.x, a.file, a.offset, a.size) == 0;
-    a.x->sent += good ? (int64_t)a.size : 0;
+    good = !count_body(a.x, NULL, a.size) || pie_output_file(a.x, a.file, a.offset, a.size) == 0;
   }
   atomic_store(&a.x->io_active, false);
   if (a.completion)
@@ -239,12 +250,14 @@ static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   int err = 0;
   for (DWORD i = 0; i < v->nElementCount && !err; i++) {
     const HSE_VECTOR_ELEMENT *e = &v->lpElementArray[i];
-    x->sent += (int64_t)e->cbSize;
-    if (e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE)
+    bool is_file = e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE;
+    const char *bytes = is_file ? NULL : (const char *)e->pvContext + e->cbOffset;
+    if (!count_body(x, bytes, e->cbSize))
+      continue;
+    if (is_file)
       err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
     else
-      err = pie_output_add(
-          x, (struct pie_span){(char *)e->pvContext + e->cbOffset, (size_t)e->cbSize});
+      err = pie_output_add(x, (struct pie_span){bytes, (size_t)e->cbSize});
   }
   return err;
 }
@@ -294,9 +307,9 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
                                       .size = (DWORD)length,
                                       .completion = completion,
                                       .context = info->pContext});
-  if (pie_ecb_flush_head(x) || pie_output_file(x, file, info->Offset, length))
+  if (pie_ecb_flush_head(x) ||
+      (count_body(x, NULL, length) && pie_output_file(x, file, info->Offset, length)))
     return refuse(ERROR_NETNAME_DELETED);
-  x->sent += (int64_t)length;
   DWORD tail = info->TailLength;
   return tail ? write_now(x, info->pTail, &tail) : TRUE;
 }

@@ -111,6 +111,23 @@ static int prepare(struct pie_exchange *x) {
   return 0;
 }
 
+/* The session has ended by DONE_WITH_SESSION already. */
+static void done_and_returned(struct pie_exchange *x) {
+  if (x->conn->worker->strict)
+    pie_strict_breach(x->conn->worker,
+                      "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
+}
+
+bool pie_exchange_finish(struct pie_exchange *x, uint32_t outcome) {
+  int expected = PIE_X_RUNNING;
+  if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE)) {
+    done_and_returned(x);
+    return false;
+  }
+  x->outcome = outcome;
+  return true;
+}
+
 void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome) {
   struct pie_worker *worker = x->conn->worker;
   if (outcome == HSE_STATUS_PENDING) {
@@ -118,29 +135,26 @@ void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome) {
       pie_strict_breach(worker, "HSE_STATUS_PENDING where mod_isapi does not allow it");
     return;
   }
-  int expected = PIE_X_RUNNING;
-  if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE)) {
-    if (worker->strict)
-      pie_strict_breach(worker, "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
-    return;
-  }
-  x->outcome = outcome;
-  pie_exchange_end(x);
+  if (pie_exchange_finish(x, outcome))
+    pie_exchange_end(x);
 }
 
 static void run_in_thread(uv_work_t *work) {
   struct pie_exchange *x = work->data;
-  x->outcome = x->conn->worker->extension.proc(&x->ecb);
+  x->returned = x->conn->worker->extension.proc(&x->ecb);
 }
 
 static void on_thread_returned(uv_work_t *work, int status) {
   struct pie_exchange *x = work->data;
   (void)status;
   x->in_thread = false;
-  if (x->mailed)
-    pie_exchange_end(x);
-  else
-    pie_exchange_returned(x, x->outcome);
+  if (!x->mailed) {
+    pie_exchange_returned(x, x->returned);
+    return;
+  }
+  if (x->returned != HSE_STATUS_PENDING)
+    done_and_returned(x);
+  pie_exchange_end(x);
 }
 
 void pie_exchange_begin(struct pie_exchange *x) {
@@ -181,6 +195,8 @@ static bool is_complete(struct pie_exchange *x) {
     return false;
   if (pie_output_is_bodiless(x))
     return true;
+  if (x->chunked)
+    return x->chunks.state == PIE_CHUNKS_DONE;
   return x->declared < 0 || x->sent == x->declared;
 }
 
@@ -213,7 +229,8 @@ void pie_exchange_end(struct pie_exchange *x) {
     (shows ? pie_conn_linger : pie_conn_abort)(conn);
     return;
   }
-  bool again = conn->parser.keep_alive && !x->wants_close && x->body_complete && !conn->eof &&
+  bool more = !conn->eof || conn->input.n; /* requests that came before the client's end */
+  bool again = conn->parser.keep_alive && !x->wants_close && x->body_complete && more &&
                !conn->worker->stopping;
   if (!again) {
     pie_conn_linger(conn);

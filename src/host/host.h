@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "http/chunks.h"
 #include "http/parser.h"
 #include "platform/platform.h"
 #include "pyisapie/isapi.h"
@@ -52,7 +53,8 @@ struct pie_exchange {
   _Atomic int state;
   struct pie_str path, script; /* decoded */
   struct pie_str host;         /* the authority that the client asked for */
-  uint32_t outcome;            /* HSE_STATUS_* */
+  uint32_t outcome;            /* HSE_STATUS_* of DONE_WITH_SESSION, or as returned */
+  uint32_t returned;           /* by HttpExtensionProc, on a thread of ours */
   uint64_t started_us;
   uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
@@ -72,7 +74,8 @@ struct pie_exchange {
   int status;
   int64_t declared;                         /* Content-Length, or -1 */
   int64_t sent;                             /* body bytes, with the extension's chunk framing */
-  bool chunked;                             /* framed by the extension */
+  bool chunked;                             /* framed by the extension, */
+  struct pie_chunks chunks;                 /* and checked */
   bool self_chunked;                        /* framed by us (quirks) */
   struct pie_buf held_status, held_headers; /* quirks: they leave with the first body byte */
 
@@ -245,6 +248,8 @@ void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn);
 void pie_exchange_free(struct pie_exchange *x);
 void pie_exchange_begin(struct pie_exchange *x); /* on the loop thread: the head is complete */
 void pie_exchange_start(struct pie_exchange *x); /* on the loop thread: on a thread of ours */
+/* Marks it as done; false: it has been already. */
+bool pie_exchange_finish(struct pie_exchange *x, uint32_t outcome);
 /* HttpExtensionProc has returned on the thread that has the loop. */
 void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome);
 void pie_exchange_finished(struct pie_exchange *x); /* from any thread: to the loop */

@@ -134,11 +134,8 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
       pie_exchange_returned(x, outcome);
     return true;
   }
-  if (outcome != HSE_STATUS_PENDING) {
-    x->outcome = outcome;
-    atomic_store(&x->state, PIE_X_DONE);
+  if (outcome != HSE_STATUS_PENDING && pie_exchange_finish(x, outcome))
     pie_exchange_finished(x);
-  }
   return false;
 }
 

@@ -282,6 +282,11 @@ static int64_t sum(const struct pie_str *parts, size_t count) {
   return total;
 }
 
+static void log_cut(struct pie_request *request) {
+  pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
+               "the application sent more than its Content-Length: the rest was dropped");
+}
+
 int pie_response_write(struct pie_request *request, const struct pie_str *parts, size_t count,
                        int flags) {
   struct pie_response *response = &request->response;
@@ -304,8 +309,7 @@ int pie_response_write(struct pie_request *request, const struct pie_str *parts,
   if (err && response->state == PIE_RESPONSE_HELD)
     response->state = PIE_RESPONSE_BROKEN;
   if (response->cut && !was_cut)
-    pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
-                 "the application sent more than its Content-Length: the rest was dropped");
+    log_cut(request);
   return err;
 }
 
@@ -317,7 +321,8 @@ int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t 
   if (response->state == PIE_RESPONSE_NONE || response->state == PIE_RESPONSE_DONE)
     return -PIE_ESTATE;
   uint64_t room = response->length >= 0 ? (uint64_t)(response->length - response->sent) : length;
-  if (length > room)
+  bool cut = length > room && response->has_body;
+  if (cut)
     length = room;
   bool last = (flags & PIE_WRITE_FINAL) && (response->length < 0 || length == room);
   if (!length || !response->has_body)
@@ -326,6 +331,8 @@ int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t 
     response->state = PIE_RESPONSE_BROKEN;
     return -PIE_EGONE;
   }
+  if (cut)
+    log_cut(request);
   int err = out_send_file(request, file, offset, length, last);
   return ended(request, err, (size_t)length, last);
 }

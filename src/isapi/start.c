@@ -34,9 +34,15 @@ static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
   size_t size = sizeof value;
   pie_setting_variable(id, name);
   int n = pie_ecb_variable(ecb, name, value, &size);
-  if (n <= 0 && pie_env_get(name, value, sizeof value))
+  if (n == 0 || n == -PIE_ENOENT)
+    n = pie_env_get(name, value, sizeof value);
+  if (n == -PIE_ENOENT)
     return true;
-  if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
+  if (n < 0)
+    snprintf(value, sizeof value, "(too long)");
+  if (n < 0)
+    snprintf(why, sizeof why, "must be a text of at most %d bytes", PIE_SETTING_VALUE_MAX - 1);
+  else if (pie_settings_set(&door->settings, id, pie_str_from(value), why, sizeof why) == 0)
     return true;
   snprintf(text, sizeof text, "The setting %s is \"%.200s\", but it %s.", name, value, why);
   fail_locked(
@@ -70,9 +76,9 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
     return door->configuration == PIE_CONFIGURED;
   pie_quirks_find(&door->quirks, ecb);
   bool good = true;
-  for (int id = 0; id < PIE_SETTING_COUNT && good; id++) {
+  for (int id = 0; id < PIE_SETTING_COUNT; id++) {
     if (pie_setting_table[id].scope == PIE_SCOPE_DOOR)
-      good = read_setting(door, ecb, (enum pie_setting_id)id);
+      good = read_setting(door, ecb, (enum pie_setting_id)id) && good;
   }
   /* httpd may run several children; our host tells how many workers it has. */
   char workers[16];
