@@ -148,9 +148,9 @@ struct pie_handover {
   _Atomic(struct pie_conn *) conn; /* whose request that is */
   struct pie_mutex lock;           /* guards all below */
   struct pie_cond spare, monitor;
-  bool has_spare; /* a thread waits for the loop */
-  bool passed;    /* the loop is its */
-  bool over;      /* the loop has ended */
+  int spares;  /* threads that wait for the loop */
+  bool passed; /* the loop is one of theirs */
+  bool over;   /* the loop has ended */
   atomic_bool monitor_awake;
 };
 

@@ -35,7 +35,7 @@ static bool take_loop(struct pie_handover *h, uint64_t token) {
   uint64_t expected = token;
   pie_mutex_lock(&h->lock);
   bool taken =
-      h->has_spare && !h->passed && atomic_compare_exchange_strong(&h->hold, &expected, TAKEN);
+      h->spares && !h->passed && atomic_compare_exchange_strong(&h->hold, &expected, TAKEN);
   if (taken) {
     struct pie_conn *conn = atomic_load(&h->conn);
     h->passed = true;
@@ -176,11 +176,12 @@ static bool drive(struct pie_worker *worker) {
 static bool wait_for_loop(struct pie_worker *worker) {
   struct pie_handover *h = &worker->handover;
   pie_mutex_lock(&h->lock);
-  h->has_spare = true;
+  h->spares++;
   while (!h->passed && !h->over)
     pie_cond_wait(&h->spare, &h->lock);
-  bool passed = h->passed;
-  h->has_spare = h->passed = false;
+  bool passed = h->passed; /* to the one that comes first: it may be the thread that had the loop */
+  h->passed = false;
+  h->spares--;
   pie_mutex_unlock(&h->lock);
   if (passed)
     atomic_store(&h->hold, 0);
