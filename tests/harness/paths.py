@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things lie."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+REPO = TESTS.parent
+APPS = TESTS / "apps"
+REAL_APPS = APPS / "real"
+DEMO = REPO / "examples" / "demo"
+APACHE = TESTS / "apache"
+SCREENSHOTS = REPO / "build" / "screenshots"
+
+
+def command() -> str:
+    """The ``pyisapie`` of the environment that runs the tests."""
+    beside = Path(sys.executable).with_name("pyisapie")
+    found = str(beside) if beside.exists() else shutil.which("pyisapie")
+    if not found:
+        raise FileNotFoundError("there is no command pyisapie: build first (./dev build)")
+    return found
+
+
+def package() -> Path:
+    """The folder of the installed package, which holds the door."""
+    spec = importlib.util.find_spec("pyisapie")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / "pyisapie.so").exists():
+            return Path(place)
+    raise FileNotFoundError("the installed package pyisapie holds no pyisapie.so")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment for a server: no setting of ours leaks in from outside."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYISAPIE_")}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more

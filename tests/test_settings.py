@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings from flags, environment and pyisapie.toml, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness.paths import APPS
+from harness.serve import Serve, run
+
+WRONG_VALUES = {
+    "workers": ["0", "-1", "two", "1.5", "99999999999"],
+    "threads": ["0", ""],
+    "header-limit": ["64X", "-1", "1"],
+    "header-timeout": ["-1", "soon"],
+    "access-log": ["yes", "Combined "],
+    "log-level": ["loud"],
+    "strict-isapi": ["maybe"],
+    "quirks": ["iis"],
+    "bind": ["127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "[::1", "unix:", "fd:x"],
+}
+CASES = [(name, value) for name, values in WRONG_VALUES.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), CASES)
+def test_wrong_flag(name: str, value: str) -> None:
+    status, said = run("serve", "hello:app", "--root", str(APPS), f"--{name}={value}")
+    assert status not in (0, None)
+    assert name in said
+    assert value.strip() in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [case for case in CASES if case[0] != "bind" and case[1]]
+)
+def test_wrong_variable(name: str, value: str) -> None:
+    variable = "PYISAPIE_" + name.upper().replace("-", "_")
+    status, said = run("serve", "hello:app", "--root", str(APPS), env={variable: value})
+    assert status == 2
+    assert variable in said
+    assert value in said
+    assert "Traceback" not in said
+
+
+def test_unknown_variable() -> None:
+    status, said = run("serve", "hello:app", "--root", str(APPS), env={"PYISAPIE_WORKRES": "2"})
+    assert status == 2
+    assert "PYISAPIE_WORKRES" in said
+    assert "workers" in said, "the nearest name is suggested"
+
+
+def test_unknown_flag() -> None:
+    status, said = run("serve", "hello:app", "--workres", "2")
+    assert status == 2
+    assert "--workres" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('app = "hello:app"\n\nworkers = 0\n', ["line 3", "workers", "0"]),
+        ('app = "hello:app"\nworkres = 2\n', ["line 2", "workres", "workers"]),
+        ('app = "hello:app"\nheader-limit = "64X"\n', ["line 2", "header-limit", "64X"]),
+        ('app = "hello:app"\nthreads = {}\n', ["line 2", "threads"]),
+        ("app = hello\n", ["not valid TOML", "line 1"]),
+        ("mounts = 3\n", ["line 1", "mounts"]),
+        ('app = "hello:app"\nbind = [1]\n', ["line 2", "bind"]),
+    ],
+)
+def test_wrong_file(tmp_path: Path, text: str, words: list[str]) -> None:
+    (tmp_path / "pyisapie.toml").write_text(text)
+    status, said = run("serve", "--root", str(tmp_path))
+    assert status == 2
+    assert "pyisapie.toml" in said
+    for word in words:
+        assert word in said
+    assert "Traceback" not in said
+
+
+def test_file_that_is_named_but_not_there(tmp_path: Path) -> None:
+    status, said = run("serve", "hello:app", "--config", str(tmp_path / "gone.toml"))
+    assert status == 2
+    assert "gone.toml" in said
+
+
+def test_no_application(tmp_path: Path) -> None:
+    status, said = run("serve", cwd=tmp_path)
+    assert status == 2
+    assert "MODULE:APP" in said
+
+
+def test_help_names_every_setting() -> None:
+    status, said = run("serve", "--help")
+    assert status == 0
+    _, listed = run("settings")
+    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    assert len(names) > 25
+    for name in names:
+        if name != "app":
+            assert f"--{name}" in said
+    assert "MODULE:APP" in said
+
+
+def test_version() -> None:
+    status, said = run("--version")
+    assert status == 0
+    assert said.startswith("pyisapie 2.")
+
+
+def threads_in_use(server: Serve) -> int:
+    """How many requests run at the same time."""
+    count = 0
+    for n in (1, 2, 3, 4):
+        clients = [server.client() for _ in range(n)]
+        for client in clients:
+            client.start("GET", f"/?name=n{n}&n={n}&timeout=1")
+        if any(client.response().status != 200 for client in clients):
+            break
+        count = n
+    return count
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "file", "expected"),
+    [
+        (None, None, 3, 3),
+        (None, 2, 3, 2),
+        (1, 2, 3, 1),
+        (2, None, None, 2),
+    ],
+)
+def test_precedence(
+    serve: Callable[..., Serve],
+    tmp_path: Path,
+    flag: int | None,
+    variable: int | None,
+    file: int | None,
+    expected: int,
+) -> None:
+    config = tmp_path / "some.toml"
+    config.write_text(f"threads = {file}\n" if file else "")
+    args = ["--config", str(config)] + (["--threads", str(flag)] if flag else [])
+    env = {"PYISAPIE_THREADS": str(variable)} if variable else {}
+    server = serve("together:app", *args, env=env)
+    assert threads_in_use(server) == expected
+
+
+def test_file_in_the_root(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    text = 'server-header = "from-file"\n[mounts]\n"/x" = "one:app"\n"/" = "one:other"\n'
+    (tmp_path / "pyisapie.toml").write_text(text)
+    app = "def app(e, s):\n    s('200 OK', [])\n    return [e['SCRIPT_NAME'].encode()]\n"
+    (tmp_path / "one.py").write_text(app + app.replace("app(", "other("))
+    server = serve("", root=tmp_path)
+    with server.client() as client:
+        response = client.get("/x/y")
+        assert response.body == b"/x"
+        assert response.header("Server") == "from-file"
+        assert client.get("/xy").body == b""
+
+
+def test_root_is_where_the_file_lies(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    folder = tmp_path / "site" / "code"
+    folder.mkdir(parents=True)
+    (folder / "one.py").write_text("def app(e, s):\n    s('200 OK', [])\n    return [b'one']\n")
+    config = tmp_path / "site" / "pyisapie.toml"
+    config.write_text('app = "one:app"\nroot = "code"\n')
+    server = serve("", "--config", str(config), root=None)
+    with server.client() as client:
+        assert client.get("/").body == b"one"
