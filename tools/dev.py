@@ -296,7 +296,7 @@ def command_test(options: argparse.Namespace) -> int:
     return steps.end()
 
 
-def command_fuzz(options: argparse.Namespace) -> None:
+def command_fuzz(options: argparse.Namespace) -> int:
     """Run each fuzz target for a minute (or --seconds) on its corpus."""
     env = machine()
     env.install("tools", ROOT / "tools" / "requirements.txt")
@@ -305,9 +305,11 @@ def command_fuzz(options: argparse.Namespace) -> None:
         run(env.command("meson"), "setup", "-Dfuzz=true", "-Dbuildtype=debugoptimized",
             "-Db_lundef=false", folder, env=env.env | {"CC": "clang"}, quiet=True)  # fmt: skip
     run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+    steps = Steps()
     for target in sorted((folder / "fuzz").glob("fuzz_*")):
         if target.is_file() and os.access(target, os.X_OK):
-            fuzz_one(target, options.seconds)
+            steps.do(target.name, fuzz_one, target, options.seconds)
+    return steps.end()
 
 
 def fuzz_one(target: Path, seconds: int) -> None:
@@ -316,8 +318,7 @@ def fuzz_one(target: Path, seconds: int) -> None:
     crashes = ROOT / "fuzz" / "regression" / name
     grown.mkdir(parents=True, exist_ok=True)
     crashes.mkdir(parents=True, exist_ok=True)
-    say(f"=== {target.name}: {seconds} s")
-    run(target, f"-max_total_time={seconds}", "-timeout=10", "-print_final_stats=0", "-verbosity=0",
+    run(target, f"-max_total_time={seconds}", "-timeout=10", "-max_len=70000", "-print_final_stats=0", "-verbosity=0",
         f"-artifact_prefix={crashes}/", grown, ROOT / "fuzz" / "corpus" / name)  # fmt: skip
 
 

@@ -76,8 +76,8 @@ void pie_access_log(struct pie_exchange *x) {
   struct pie_worker *worker = x->conn->worker;
   if (!worker->access)
     return;
-  time_t now = (time_t)(pie_clock_unix_us() / 1000000);
-  struct tm tm = *gmtime(&now); /* only the loop thread comes here */
+  struct tm tm;
+  pie_clock_utc(pie_clock_unix_s(), &tm);
   struct pie_buf line;
   pie_buf_init(&line, LINE_MAX_BYTES);
   if (pie_settings_is(worker->settings, PIE_SET_ACCESS_LOG, "json"))

@@ -175,7 +175,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   if (n == 0 || conn->phase == PIE_CONN_LINGER || conn->phase == PIE_CONN_CLOSING)
     return;
   if (pie_buf_append(&conn->input, buf->base, (size_t)n)) {
-    pie_conn_refuse(conn, 503, "Out of memory.");
+    if (conn->phase == PIE_CONN_RUNNING) { /* the extension has it: it ends after this request */
+      conn->eof = true;
+      stop_reading(conn);
+    } else {
+      pie_conn_refuse(conn, 503, "Out of memory.");
+    }
     return;
   }
   if (conn->phase != PIE_CONN_RUNNING)

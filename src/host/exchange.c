@@ -61,22 +61,19 @@ static struct pie_str decode_path(struct pie_exchange *x) {
 /* The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2). */
 static int replace_host(struct pie_http_parser *p) {
   struct pie_buf raw;
+  struct pie_str unused;
   int err = 0;
-  bool replaced = false;
-  pie_buf_init(&raw, p->raw.max + p->authority.n + 16);
-  for (size_t i = 0; i <= p->field_count && !err; i++) {
-    bool is_host =
-        i == p->field_count || pie_str_equal_nocase(pie_http_name(p, i), PIE_STR("Host"));
-    if (is_host && replaced)
-      continue;
-    struct pie_str name = is_host ? PIE_STR("Host") : pie_http_name(p, i);
+  if (!pie_http_find(p, PIE_STR("Host"), &unused))
+    return pie_http_add(p, PIE_STR("Host"), p->authority);
+  pie_buf_init(&raw, p->raw.max);
+  for (size_t i = 0; i < p->field_count && !err; i++) {
+    struct pie_str name = pie_http_name(p, i);
+    bool is_host = pie_str_equal_nocase(name, PIE_STR("Host"));
     struct pie_str value = is_host ? p->authority : pie_http_value(p, i);
-    replaced = replaced || is_host;
-    if (i < p->field_count)
-      p->fields[i] = (struct pie_http_field){.name = (uint32_t)raw.n,
-                                             .name_length = (uint32_t)name.n,
-                                             .value = (uint32_t)(raw.n + name.n + 2),
-                                             .value_length = (uint32_t)value.n};
+    p->fields[i] = (struct pie_http_field){.name = (uint32_t)raw.n,
+                                           .name_length = (uint32_t)name.n,
+                                           .value = (uint32_t)(raw.n + name.n + 2),
+                                           .value_length = (uint32_t)value.n};
     err = pie_buf_add(&raw, name);
     err = err ? err : pie_buf_adds(&raw, ": ");
     err = err ? err : pie_buf_add(&raw, value);

@@ -16,8 +16,8 @@ struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
   long long second = pie_clock_unix_s();
   pie_mutex_lock(&worker->date_lock);
   if (worker->date_second != second) {
-    time_t now = (time_t)second;
-    struct tm tm = *gmtime(&now); /* under our lock, and nobody else calls it here */
+    struct tm tm;
+    pie_clock_utc(second, &tm);
     snprintf(worker->date, sizeof worker->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
              days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
              tm.tm_min, tm.tm_sec);

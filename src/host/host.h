@@ -180,7 +180,8 @@ struct pie_worker {
   uv_signal_t signals[3];
   uv_timer_t stop_timer;
   uv_pipe_t control; /* from the supervisor; its end means: stop */
-  bool has_control, stopping, forced, terminating;
+  bool has_control, forced, terminating;
+  atomic_bool stopping;
   uv_work_t terminate_work;
   struct pie_conn *warming; /* stands for a request while the extension starts */
   uv_work_t warm_work;

@@ -149,7 +149,7 @@ int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, 
 /* Further requests are there already, and are run next, on this very thread. */
 static bool may_hold(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
-  return conn->input.n && conn->out.n <= HOLD_MAX / 2 && pie_loop_has_loop(x) &&
+  return pie_loop_has_loop(x) && conn->input.n && conn->out.n <= HOLD_MAX / 2 &&
          conn->parser.keep_alive && !x->wants_close;
 }
 
@@ -160,8 +160,6 @@ int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
 }
 
 int pie_output_flush(struct pie_conn *conn) {
-  if (!conn->out.n)
-    return 0;
   if (!try_begin(conn))
     return -PIE_EAGAIN; /* the owner of the exchange writes, and these bytes first */
   struct pie_span span = {conn->out.p, conn->out.n};

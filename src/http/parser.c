@@ -53,19 +53,41 @@ static int count_field_bytes(struct pie_http_parser *p, size_t n) {
   return 0;
 }
 
+/* Room for one more. */
+static int reserve_field(struct pie_http_parser *p) {
+  if (p->field_count < p->field_capacity)
+    return 0;
+  size_t capacity = p->field_capacity ? p->field_capacity * 2 : FIELDS_FIRST;
+  struct pie_http_field *fields = realloc(p->fields, capacity * sizeof *fields);
+  if (!fields)
+    return -PIE_ENOMEM;
+  p->fields = fields;
+  p->field_capacity = capacity;
+  return 0;
+}
+
 static int open_field(struct pie_http_parser *p) {
   if (p->field_count >= p->limits.count)
     return bad(p, 431, "There are more header fields than the setting header-count-limit.");
-  if (p->field_count == p->field_capacity) {
-    size_t capacity = p->field_capacity ? p->field_capacity * 2 : FIELDS_FIRST;
-    struct pie_http_field *fields = realloc(p->fields, capacity * sizeof *fields);
-    if (!fields)
-      return bad(p, 503, "Out of memory.");
-    p->fields = fields;
-    p->field_capacity = capacity;
-  }
+  if (reserve_field(p))
+    return bad(p, 503, "Out of memory.");
   p->fields[p->field_count++] = (struct pie_http_field){.name = (uint32_t)p->raw.n};
   return 0;
+}
+
+int pie_http_add(struct pie_http_parser *p, struct pie_str name, struct pie_str value) {
+  struct pie_http_field field = {.name = (uint32_t)p->raw.n,
+                                 .name_length = (uint32_t)name.n,
+                                 .value = (uint32_t)(p->raw.n + name.n + 2),
+                                 .value_length = (uint32_t)value.n};
+  int err = reserve_field(p);
+  err = err ? err : pie_buf_add(&p->raw, name);
+  err = err ? err : pie_buf_adds(&p->raw, ": ");
+  err = err ? err : pie_buf_add(&p->raw, value);
+  err = err ? err : pie_buf_adds(&p->raw, "\r\n");
+  if (!err)
+    p->fields[p->field_count++] = field;
+  return err;
 }
 
 static int on_field(llhttp_t *llhttp, const char *at, size_t n) {
@@ -299,7 +321,7 @@ void pie_http_init(struct pie_http_parser *p, const struct pie_http_limits *limi
   *p = (struct pie_http_parser){.limits = *limits, .on_body = take_body, .context = context};
   pie_buf_init(&p->method, METHOD_MAX);
   pie_buf_init(&p->target, limits->line);
-  pie_buf_init(&p->raw, limits->fields + limits->count * 4 + 4);
+  pie_buf_init(&p->raw, limits->fields + limits->count * 4 + limits->line + 64);
   llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
   p->llhttp.data = p;
   p->content_length = -1;

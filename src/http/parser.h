@@ -75,6 +75,9 @@ struct pie_str pie_http_value(const struct pie_http_parser *parser, size_t index
 bool pie_http_find(const struct pie_http_parser *parser, struct pie_str name,
                    struct pie_str *value);
 
+/* Adds a field of ours, beyond the limits of the client's: 0 or -PIE_ENOMEM, -PIE_ETOOBIG. */
+int pie_http_add(struct pie_http_parser *parser, struct pie_str name, struct pie_str value);
+
 /* The standard reason of a status the host itself gives; never NULL. */
 const char *pie_http_reason(int status);
 

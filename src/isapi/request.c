@@ -99,6 +99,8 @@ static struct pie_str after(struct pie_str text, size_t n) {
 /* IIS and our host: PATH_INFO is the whole path, or what follows the script (section 6). */
 static void split_path(struct pie_request *request, struct pie_str script, struct pie_str path) {
   struct pie_request_info *info = &request->info;
+  if (pie_str_equal(script, PIE_STR("/")))
+    script = PIE_STR("");                                 /* SCRIPT_NAME is never "/" */
   if (script.n && !pie_str_starts_nocase(path, script)) { /* allowPathInfo="true" */
     info->script_name = script;
     info->path_info = path;

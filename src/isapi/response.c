@@ -301,10 +301,10 @@ int pie_response_write(struct pie_request *request, const struct pie_str *parts,
   while (!err) {
     size_t batch = count < PIE_PARTS_MAX ? count : PIE_PARTS_MAX;
     err = send_batch(request, parts, batch, (flags & PIE_WRITE_FINAL) && batch == count);
-    parts += batch;
     count -= batch;
     if (!count)
       break;
+    parts += batch;
   }
   if (err && response->state == PIE_RESPONSE_HELD)
     response->state = PIE_RESPONSE_BROKEN;

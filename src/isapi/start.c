@@ -216,11 +216,11 @@ static bool start_thread(void (*run)(void *), struct pie_door *door, size_t stac
 void pie_door_begin_start(struct pie_door *door) {
   size_t stack = (size_t)door->settings.number[PIE_SET_STACK_SIZE];
   door->start_deadline = pie_clock_ms() + door->settings.number[PIE_SET_START_TIMEOUT];
-  door->state = PIE_DOOR_STARTING;
+  __atomic_store_n(&door->state, PIE_DOOR_STARTING, __ATOMIC_RELEASE);
   if (start_thread(watch_main, door, HELPER_STACK) && start_thread(start_main, door, stack))
     return;
   fail_locked(door, "No thread could be started.", NULL,
               "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
-  door->state = PIE_DOOR_FAILED;
+  __atomic_store_n(&door->state, PIE_DOOR_FAILED, __ATOMIC_RELEASE);
   door->retry_at = pie_clock_ms() + PIE_DOOR_RETRY_MS;
 }

@@ -71,6 +71,8 @@ int64_t pie_clock_us(void);      /* monotonic */
 int64_t pie_clock_ms(void);      /* monotonic */
 int64_t pie_clock_unix_s(void);  /* the same in seconds, cheaper; may lag by some milliseconds */
 int64_t pie_clock_unix_us(void); /* since 1970, UTC */
+struct tm;
+void pie_clock_utc(int64_t unix_s, struct tm *out);
 size_t pie_log_stamp(char *out, size_t n); /* "2026-01-31T23:59:59.123Z 4711" */
 
 /* Loaded code */

@@ -33,6 +33,11 @@ int64_t pie_clock_unix_us(void) {
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+void pie_clock_utc(int64_t unix_s, struct tm *out) {
+  time_t seconds = (time_t)unix_s;
+  gmtime_r(&seconds, out);
+}
+
 size_t pie_log_stamp(char *out, size_t n) {
   int64_t now = pie_clock_unix_us();
   time_t seconds = (time_t)(now / 1000000);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* 100 ns steps from 1601-01-01 to 1970-01-01 */
 static const uint64_t EPOCH_STEPS = 116444736000000000ULL;
@@ -45,6 +46,11 @@ int64_t pie_clock_unix_us(void) {
   GetSystemTimePreciseAsFileTime(&now);
   uint64_t steps = ((uint64_t)now.dwHighDateTime << 32) | now.dwLowDateTime;
   return (int64_t)((steps - EPOCH_STEPS) / 10);
+}
+
+void pie_clock_utc(int64_t unix_s, struct tm *out) {
+  time_t seconds = (time_t)unix_s;
+  gmtime_s(out, &seconds);
 }
 
 size_t pie_log_stamp(char *out, size_t n) {

@@ -225,6 +225,26 @@ static void blanks_have_a_limit(void) {
   check_padding("GET", ' ', "/ HTTP/1.1\r\nHost: a\r\n\r\n", "blanks before the target");
 }
 
+static int drop_body(void *context, const char *bytes, size_t n) {
+  (void)context, (void)bytes, (void)n;
+  return 0;
+}
+
+/* They would get past whoever has looked at the head. */
+static void trailers_never_become_fields(void) {
+  static const char text[] = CHUNKED "1\r\na\r\n0\r\nHost: b\r\nCookie: c\r\nX-Trailer:\r\n\r\n";
+  struct pie_http_parser parser;
+  struct pie_str value;
+  size_t used = 0, more = 0;
+  pie_http_init(&parser, &usual_limits, drop_body, NULL);
+  CHECK_INT(pie_http_feed(&parser, text, sizeof text - 1, &used), PIE_HTTP_HEADERS);
+  CHECK_INT(pie_http_feed(&parser, text + used, sizeof text - 1 - used, &more), PIE_HTTP_END);
+  CHECK_INT(parser.field_count, 2);
+  CHECK(!pie_http_find(&parser, PIE_STR("Cookie"), &value));
+  CHECK_STR(pie_buf_str(&parser.raw), "Host: a\r\nTransfer-Encoding: chunked\r\n");
+  pie_http_free(&parser);
+}
+
 static int refuse_body(void *context, const char *bytes, size_t n) {
   (void)context, (void)bytes, (void)n;
   return 503;
@@ -268,6 +288,7 @@ static const struct test_case cases[] = {
     CASE(the_target_has_a_limit),
     CASE(the_header_fields_have_limits),
     CASE(trailers_count_too),
+    CASE(trailers_never_become_fields),
     CASE(the_body_has_a_limit),
     CASE(chunk_extensions_have_a_limit),
     CASE(chunk_sizes_have_a_limit),

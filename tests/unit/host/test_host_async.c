@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asynchronous operations of an extension, and what it can ask about the connection.
+ */
+#include "harness/served.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define POST(length) "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " length "\r\n\r\n"
+#define GET "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+static struct served served;
+
+static void set_completion(EXTENSION_CONTROL_BLOCK *ecb, PFN_HSE_IO_COMPLETION function,
+                           void *context) {
+  void *address;
+  memcpy(&address, &function, sizeof address);
+  CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_IO_COMPLETION, address, NULL, context));
+}
+
+/* ---- writing: three pieces, each begun in the completion of the one before ---- */
+
+static const char *const pieces[] = {"one", "two!", "three"};
+
+static void write_piece(EXTENSION_CONTROL_BLOCK *ecb, intptr_t i) {
+  DWORD size = (DWORD)strlen(pieces[i]);
+  CHECK(ecb->WriteClient(ecb->ConnID, (LPVOID)(uintptr_t)pieces[i], &size, HSE_IO_ASYNC));
+}
+
+static void WINAPI on_written(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                              DWORD error) {
+  intptr_t i = (intptr_t)context;
+  CHECK_INT(bytes, strlen(pieces[i]));
+  CHECK_INT(error, 0);
+  if (++i == 3) {
+    ext_done(ecb, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+    return;
+  }
+  set_completion(ecb, on_written, (void *)i); /* the last call wins */
+  write_piece(ecb, i);
+}
+
+static DWORD write_in_pieces(EXTENSION_CONTROL_BLOCK *ecb) {
+  set_completion(ecb, on_written, NULL);
+  CHECK(ext_head(ecb, "200 OK", "Content-Length: 12\r\n\r\n", true));
+  write_piece(ecb, 0);
+  return HSE_STATUS_PENDING;
+}
+
+static void writes_complete_one_after_the_other(void) {
+  for (int as = SERVED_PLAIN; as <= SERVED_OURS; as++) {
+    served_start(&served, (enum served_as)as, write_in_pieces, NULL);
+    int fd = served_connect(&served);
+    for (int i = 0; i < 20; i++) {
+      client_send(fd, GET);
+      client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nonetwo!three");
+    }
+    close(fd);
+    served_stop(&served);
+  }
+}
+
+/* ---- reading ---- */
+
+struct reading {
+  char bytes[4];
+  DWORD size;
+  char all[64];
+  size_t n;
+};
+
+static struct reading reading;
+
+static void read_more(EXTENSION_CONTROL_BLOCK *ecb) {
+  DWORD type = HSE_IO_ASYNC;
+  reading.size = sizeof reading.bytes;
+  CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_ASYNC_READ_CLIENT, reading.bytes,
+                                   &reading.size, &type));
+}
+
+static void WINAPI on_read(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes, DWORD error) {
+  CHECK(context == &reading);
+  if (error) {
+    CHECK_INT(error, ERROR_NETNAME_DELETED);
+    CHECK_INT(bytes, 0);
+    snprintf(reading.all + reading.n, sizeof reading.all - reading.n, "(cut)");
+  }
+  memcpy(reading.all + reading.n, reading.bytes, bytes);
+  reading.n += bytes;
+  if (bytes && reading.n < ecb->cbTotalBytes) {
+    read_more(ecb);
+    return;
+  }
+  ext_done(ecb, ext_answer(ecb, reading.all));
+}
+
+static DWORD read_in_pieces(EXTENSION_CONTROL_BLOCK *ecb) {
+  memset(&reading, 0, sizeof reading);
+  reading.n = ecb->cbAvailable;
+  if (reading.n)
+    memcpy(reading.all, ecb->lpbData, reading.n);
+  set_completion(ecb, on_read, &reading);
+  read_more(ecb);
+  return HSE_STATUS_PENDING;
+}
+
+static void reads_complete(void) {
+  served_start(&served, SERVED_PLAIN, read_in_pieces, NULL);
+  int fd = served_connect(&served);
+  client_send(fd, POST("11") "hel");
+  sleep_ms(30);
+  client_send(fd, "lo w");
+  sleep_ms(30);
+  client_send(fd, "orld");
+  client_expect(fd, "POST", "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
+  client_send(fd, POST("9"));
+  client_send(fd, "abc");
+  sleep_ms(30);
+  shutdown(fd, SHUT_WR);
+  CHECK_HAS(client_read_all(fd), "abc(cut)");
+  close(fd);
+  served_stop(&served);
+}
+
+/* ---- files ---- */
+
+static int file = -1;
+
+static void WINAPI on_file_sent(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                DWORD error) {
+  CHECK_TEXT(context, "its own"); /* not the one of HSE_REQ_IO_COMPLETION */
+  CHECK_INT(bytes, 6);
+  CHECK_INT(error, 0);
+  close(file);
+  ext_done(ecb, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+}
+
+static DWORD send_file(EXTENSION_CONTROL_BLOCK *ecb) {
+  static const char head[] = "Content-Length: 6\r\n\r\n";
+  char path[600];
+  snprintf(path, sizeof path, "%s/async", test_folder());
+  file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  REQUIRE(file >= 0 && write(file, "0123456789", 10) == 10);
+  HSE_TF_INFO info = {.pfnHseIO = on_file_sent,
+                      .pContext = (PVOID)(uintptr_t) "its own",
+                      .hFile = (HANDLE)(intptr_t)file,
+                      .Offset = 4,
+                      .pszStatusCode = "200 OK",
+                      .pHead = (PVOID)(uintptr_t)head,
+                      .HeadLength = sizeof head - 1,
+                      .dwFlags = HSE_IO_ASYNC | HSE_IO_SEND_HEADERS};
+  CHECK(ext_support(ecb, HSE_REQ_TRANSMIT_FILE, &info));
+  return HSE_STATUS_PENDING;
+}
+
+static void files_complete(void) {
+  served_start(&served, SERVED_PLAIN, send_file, NULL);
+  int fd = served_connect(&served);
+  for (int i = 0; i < 3; i++) {
+    client_send(fd, GET);
+    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n456789");
+  }
+  close(fd);
+  served_stop(&served);
+}
+
+/* ---- clients that go ---- */
+
+static DWORD wait_for_the_end(EXTENSION_CONTROL_BLOCK *ecb) {
+  BOOL connected = TRUE;
+  CHECK(ext_support(ecb, HSE_REQ_IS_CONNECTED, &connected) && connected);
+  for (int i = 0; i < 5000 && connected; i++) {
+    sleep_ms(1);
+    CHECK(ext_support(ecb, HSE_REQ_IS_CONNECTED, &connected));
+  }
+  CHECK(!connected);
+  return ext_answer(ecb, "too late");
+}
+
+static DWORD wait_later(EXTENSION_CONTROL_BLOCK *ecb) { return ext_pend(ecb, wait_for_the_end); }
+
+static void an_extension_can_see_that_the_client_has_gone(void) {
+  for (int as = SERVED_PLAIN; as <= SERVED_OURS; as++) {
+    served_start(&served, (enum served_as)as, wait_later, NULL);
+    int fd = served_connect(&served);
+    client_send(fd, GET);
+    sleep_ms(100);
+    close(fd);
+    sleep_ms(100);
+    served_stop(&served);
+  }
+}
+
+static char big[100001];
+
+/* Writes to a client that has gone fail in the end, and are not tried again. */
+static DWORD write_to_nobody(EXTENSION_CONTROL_BLOCK *ecb) {
+  BOOL good = ext_head(ecb, "200 OK", "\r\n", true);
+  memset(big, 'n', sizeof big - 1);
+  for (int i = 0; i < 2000 && good; i++) {
+    good = ext_write(ecb, big);
+    sleep_ms(1);
+  }
+  CHECK(!good);
+  CHECK(!ext_write(ecb, "more"));
+  return HSE_STATUS_ERROR;
+}
+
+static void writes_to_a_client_that_has_gone_fail(void) {
+  for (int as = SERVED_PLAIN; as <= SERVED_OURS; as++) {
+    served_start(&served, (enum served_as)as, write_to_nobody, NULL);
+    int fd = served_connect(&served);
+    client_send(fd, GET);
+    sleep_ms(30);
+    close(fd);
+    sleep_ms(300);
+    served_stop(&served);
+  }
+}
+
+static const struct test_case cases[] = {
+    CASE(writes_complete_one_after_the_other),
+    CASE(reads_complete),
+    CASE(files_complete),
+    CASE(an_extension_can_see_that_the_client_has_gone),
+    CASE(writes_to_a_client_that_has_gone_fail),
+};
+TEST_MAIN(cases)

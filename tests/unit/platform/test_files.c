@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "harness/test.h"
+#include "harness/tree.h"
+#include "platform/platform.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void paths_are_joined(void) {
+  char out[16];
+  CHECK_INT(pie_path_join(out, sizeof out, "/a", "b"), 0);
+  CHECK_TEXT(out, "/a/b");
+  CHECK_INT(pie_path_join(out, sizeof out, "/", "b"), 0);
+  CHECK_TEXT(out, "/b");
+  CHECK_INT(pie_path_join(out, sizeof out, "", "b"), 0);
+  CHECK_TEXT(out, "b");
+  CHECK_INT(pie_path_join(out, sizeof out, "/23456789", "2345"), 0);
+  CHECK_INT(strlen(out), 14);
+  CHECK_INT(pie_path_join(out, sizeof out, "/23456789", "234567"), -PIE_ETOOBIG);
+}
+
+static void paths_have_parents(void) {
+  char path[] = "/a/bc/d";
+  CHECK_INT(pie_path_parent(path), 0);
+  CHECK_TEXT(path, "/a/bc");
+  CHECK_INT(pie_path_parent(path), 0);
+  CHECK_TEXT(path, "/a");
+  CHECK_INT(pie_path_parent(path), 0);
+  CHECK_TEXT(path, "/");
+  CHECK_INT(pie_path_parent(path), -PIE_ENOENT);
+  CHECK_INT(pie_path_parent((char[]){"name"}), -PIE_ENOENT);
+}
+
+static bool count_name(void *context, const char *name) {
+  CHECK(strncmp(name, "pre", 3) == 0);
+  return ++*(int *)context == 2;
+}
+
+static void folders_are_listed(void) {
+  int count = 0;
+  tree_new();
+  tree_file("pre1", "");
+  tree_file("pre2/x", "");
+  tree_file("pre3", "");
+  tree_file("other", "");
+  pie_path_list(tree_path(""), "pre", count_name, &count);
+  CHECK_INT(count, 2); /* it stops when it is told */
+  pie_path_list(tree_path("none"), "pre", count_name, &count);
+  CHECK_INT(count, 2);
+  CHECK(pie_path_is_file(tree_path("pre1")) && !pie_path_is_dir(tree_path("pre1")));
+  CHECK(!pie_path_is_file(tree_path("pre2")) && pie_path_is_dir(tree_path("pre2")));
+  CHECK(!pie_path_is_file(tree_path("none")) && !pie_path_is_dir(tree_path("none")));
+  CHECK(pie_path_is_readable(tree_path("pre1")) && !pie_path_is_readable(tree_path("none")));
+}
+
+static void texts_are_read_and_terminated(void) {
+  char out[6];
+  tree_new();
+  tree_file("five", "12345");
+  tree_file("nine", "123456789");
+  tree_file("none", "");
+  CHECK_INT(pie_file_read_text(tree_path("five"), out, sizeof out), 5);
+  CHECK_TEXT(out, "12345");
+  CHECK_INT(pie_file_read_text(tree_path("nine"), out, sizeof out), 5);
+  CHECK_TEXT(out, "12345");
+  CHECK_INT(pie_file_read_text(tree_path("none"), out, sizeof out), 0);
+  CHECK_TEXT(out, "");
+  CHECK_INT(pie_file_read_text(tree_path("missing"), out, sizeof out), -PIE_ENOENT);
+}
+
+static void variables_have_their_size(void) {
+  char out[5];
+  setenv("PIE_TEST_VARIABLE", "1234", 1);
+  CHECK_INT(pie_env_get("PIE_TEST_VARIABLE", out, sizeof out), 0);
+  CHECK_TEXT(out, "1234");
+  setenv("PIE_TEST_VARIABLE", "12345", 1);
+  CHECK_INT(pie_env_get("PIE_TEST_VARIABLE", out, sizeof out), -PIE_ETOOBIG);
+  unsetenv("PIE_TEST_VARIABLE");
+  CHECK_INT(pie_env_get("PIE_TEST_VARIABLE", out, sizeof out), -PIE_ENOENT);
+}
+
+static void clocks_go_on(void) {
+  int64_t ms = pie_clock_ms(), us = pie_clock_us(), unix_us = pie_clock_unix_us();
+  char stamp[64];
+  usleep(20000);
+  CHECK(pie_clock_ms() - ms >= 19 && pie_clock_ms() - ms < 10000);
+  CHECK(pie_clock_us() - us >= 19000);
+  CHECK(pie_clock_unix_us() > unix_us);
+  CHECK(llabs(pie_clock_unix_s() - pie_clock_unix_us() / 1000000) <= 1);
+  size_t n = pie_log_stamp(stamp, sizeof stamp);
+  REQUIRE(n > 26 && n < sizeof stamp);
+  CHECK(stamp[4] == '-' && stamp[10] == 'T' && stamp[19] == '.' && stamp[23] == 'Z');
+  CHECK_INT(atoi(stamp + 25), pie_process_id());
+}
+
+static void a_log_file_is_appended_to_and_reopened(void) {
+  char why[256], text[64];
+  tree_new();
+  tree_file("log", "before\n");
+  struct pie_log_file *file = pie_log_file_open(tree_path("log"), why, sizeof why);
+  REQUIRE(file != NULL);
+  pie_log_file_write(file, "one\n", 4);
+  REQUIRE(rename(tree_path("log"), tree_path("log.1")) == 0); /* as logrotate does */
+  pie_log_file_write(file, "two\n", 4);
+  pie_log_file_reopen(file);
+  pie_log_file_write(file, "three\n", 6);
+  pie_log_file_close(file);
+  pie_file_read_text(tree_path("log.1"), text, sizeof text);
+  CHECK_TEXT(text, "before\none\ntwo\n");
+  pie_file_read_text(tree_path("log"), text, sizeof text);
+  CHECK_TEXT(text, "three\n");
+  CHECK(pie_log_file_open(tree_path("no/such/log"), why, sizeof why) == NULL);
+  CHECK_HAS(why, "cannot write the log file");
+  pie_log_file_close(NULL);
+}
+
+static const struct test_case cases[] = {
+    CASE(paths_are_joined),
+    CASE(paths_have_parents),
+    CASE(folders_are_listed),
+    CASE(texts_are_read_and_terminated),
+    CASE(variables_have_their_size),
+    CASE(clocks_go_on),
+    CASE(a_log_file_is_appended_to_and_reopened),
+};
+TEST_MAIN(cases)
