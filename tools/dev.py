@@ -63,7 +63,7 @@ def run(*command: str | Path, env: dict[str, str] | None = None, quiet: bool = F
 
 
 class Environment:
-    """A virtual environment in the project: .venv for the machine's Python, .venv-3.14 and so on."""
+    """A virtual environment in the project: .venv for the machine's Python, .venv-3.14 for 3.14."""
 
     def __init__(self, python: Path, name: str = ".venv", setup: Sequence[str] = ()) -> None:
         self.base = python
@@ -96,8 +96,16 @@ class Environment:
         if done:
             return
         say(f"installing {requirements.relative_to(ROOT)} into {self.folder.name}")
-        run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
-            requirements)
+        run(
+            self.python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "-r",
+            requirements,
+        )
         stamp.write_text(text)
 
     def build(self) -> None:
@@ -193,7 +201,8 @@ def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:
     folder = BUILD / f"sanitize-{kind.split(',')[0]}"
     if not (folder / "build.ninja").is_file():
         run(env.command("meson"), "setup", "-Dtests=true", "-Dbuildtype=debugoptimized",
-            f"-Db_sanitize={kind}", "-Db_lundef=false", folder, env=env.env, quiet=True)  # fmt: skip
+            "-Dwerror=true", "-Db_lto=false", f"-Db_sanitize={kind}", "-Db_lundef=false", folder,
+            env=env.env, quiet=True)  # fmt: skip
     run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
     return folder
 
@@ -214,7 +223,10 @@ def command_build(options: argparse.Namespace) -> None:
 def test_c(env: Environment) -> None:
     """The unit tests in C, plain and with the sanitizers."""
     folder = build_sanitized(env)
-    options = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+    options = {
+        "ASAN_OPTIONS": "detect_leaks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    }
     run(env.command("meson"), "test", "-C", folder, "--print-errorlogs", env=env.env | options)
 
 
@@ -318,8 +330,9 @@ def fuzz_one(target: Path, seconds: int) -> None:
     crashes = ROOT / "fuzz" / "regression" / name
     grown.mkdir(parents=True, exist_ok=True)
     crashes.mkdir(parents=True, exist_ok=True)
-    run(target, f"-max_total_time={seconds}", "-timeout=10", "-max_len=70000", "-print_final_stats=0", "-verbosity=0",
-        f"-artifact_prefix={crashes}/", grown, ROOT / "fuzz" / "corpus" / name)  # fmt: skip
+    run(target, f"-max_total_time={seconds}", "-timeout=10", "-max_len=70000",
+        "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={crashes}/", grown,
+        ROOT / "fuzz" / "corpus" / name)  # fmt: skip
 
 
 def command_bench(options: argparse.Namespace) -> None:
@@ -375,7 +388,9 @@ def parser() -> argparse.ArgumentParser:
     served = add("run", command_run)
     served.add_argument("app", nargs="*", help="MODULE:APP; none: the demo site")
     built = add("build", command_build)
-    built.add_argument("--python", help="another Python: its path, or a part such as " + OTHER_PYTHON)
+    built.add_argument(
+        "--python", help="another Python: its path, or a part such as " + OTHER_PYTHON
+    )
     built.add_argument("--target", choices=["windows"])
     built.add_argument("--sanitize", action="store_true")
     tested = add("test", command_test)

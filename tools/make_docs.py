@@ -24,7 +24,7 @@ A setting `log-level` is `--log-level` for `pyisapie serve`, `PYISAPIE_LOG_LEVEL
 the environment over the file. Sizes take K, M, G; times are seconds and may have a fraction;
 switches are on or off. An unknown name or a wrong value is an error that names its place.
 
-Settings marked (serve) are for `pyisapie serve` alone: in IIS and Apache the web server has its own.
+Settings marked (serve) are for `pyisapie serve` alone: IIS and Apache have their own.
 """
 
 
@@ -41,7 +41,10 @@ def form_of(row: settings.Setting) -> str:
 def render() -> str:
     lines = [HEAD]
     for title, names in cli.GROUPS.items():
-        lines.append(f"\n## {title.capitalize()}\n\n| setting | default | values | |\n| --- | --- | --- | --- |")
+        lines.append(
+            f"\n## {title.capitalize()}\n\n"
+            "| setting | default | values | |\n| --- | --- | --- | --- |"
+        )
         for name in names:
             row = settings.TABLE[name]
             default = row.choices[0] if row.choices else row.default

@@ -54,9 +54,15 @@ class Part:
     package: str
     sha256: str
     purpose: str
-    make: Callable[[Part, Path, Path, Path], None]  # of the part and three folders: to work in, to fill, the final one
-    revision: int = 1  # raised when `make` changes what it lays out: parts made before are made again
-    variant: Callable[[Path], str] | None = None  # what else it is made for (of its folder); when that changes, too
+    make: Callable[
+        [Part, Path, Path, Path], None
+    ]  # of the part and three folders: to work in, to fill, the final one
+    revision: int = (
+        1  # raised when `make` changes what it lays out: parts made before are made again
+    )
+    variant: Callable[[Path], str] | None = (
+        None  # what else it is made for (of its folder); when that changes, too
+    )
 
     def stamp(self, target: Path) -> str:
         """The text that the finished folder of this part holds. Raises PartError."""
@@ -89,10 +95,14 @@ def make_cpython_linux(part: Part, work: Path, made: Path, target: Path) -> None
     for name in ("bin", "include", f"lib/{python}", "lib/pkgconfig"):
         place(source / name, made / name)
     library = f"lib{python}.so"
-    place(source / f"{library}.1.0", made / "lib" / f"{library}.1.0")  # bin/python3.X looks there: $ORIGIN/../lib
+    place(
+        source / f"{library}.1.0", made / "lib" / f"{library}.1.0"
+    )  # bin/python3.X looks there: $ORIGIN/../lib
     (made / "lib" / library).symlink_to(f"{library}.1.0")
     libffi = one(source, "libffi.so.*")
-    place(libffi, made / "lib" / python / "lib-dynload" / libffi.name)  # where _ctypes looks: $ORIGIN
+    place(
+        libffi, made / "lib" / python / "lib-dynload" / libffi.name
+    )  # where _ctypes looks: $ORIGIN
     tidy_programs(made / "bin", python)
     move_prefix(made, target)
     code = "import ctypes, sqlite3, ssl, venv, zlib"
@@ -115,7 +125,9 @@ def move_prefix(made: Path, target: Path) -> None:
     data = one(made / "lib", "python3.*/_sysconfigdata_*.py")
     found = re.search(r"^ *'prefix': '(/[^']+)'", data.read_text(encoding="utf-8"), re.MULTILINE)
     if not found:
-        raise PartError(f"{data.name} names no prefix: the package is another than the one expected.")
+        raise PartError(
+            f"{data.name} names no prefix: the package is another than the one expected."
+        )
     names = ["_sysconfigdata_*.py", "_sysconfig_vars_*.json", "build-details.json"]
     names += ["config-*/Makefile", "config-*/python-config.py"]
     files = [file for name in names for file in data.parent.glob(name)]
@@ -138,7 +150,9 @@ def make_cpython_windows(part: Part, work: Path, made: Path, _target: Path) -> N
 def make_mod_isapi(part: Part, work: Path, made: Path, _target: Path) -> None:
     """Apache's own mod_isapi.so, built for the httpd that is installed. Raises PartError."""
     apxs = tool("apxs2", "apache2-dev")
-    archive, version = fetch_debian_source(part.package.removeprefix("Debian "), httpd_version(made), work)
+    archive, version = fetch_debian_source(
+        part.package.removeprefix("Debian "), httpd_version(made), work
+    )
     source = work / "source"
     source.mkdir()
     for name in ("mod_isapi.c", "mod_isapi.h"):
@@ -151,7 +165,12 @@ def make_mod_isapi(part: Part, work: Path, made: Path, _target: Path) -> None:
 
 def httpd_version(_target: Path) -> str:
     """The variant of a part that is built for the installed httpd: its source version. Raises PartError."""
-    command = [tool("dpkg-query", "dpkg"), "--show", "--showformat=${source:Version}", "apache2-bin"]
+    command = [
+        tool("dpkg-query", "dpkg"),
+        "--show",
+        "--showformat=${source:Version}",
+        "apache2-bin",
+    ]
     return run(command, "Apache httpd is not installed (Debian's packages apache2 and apache2-dev)")
 
 
@@ -315,23 +334,38 @@ class PrivateApt:
         for name in ("lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
         sources = folder / "parts.sources"
-        sources.write_text("\n".join(source_entries(Path("/etc/apt"), codename())), encoding="utf-8")
+        sources.write_text(
+            "\n".join(source_entries(Path("/etc/apt"), codename())), encoding="utf-8"
+        )
         self.options = [
             "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-",
             "-o", f"Dir::State::lists={folder / 'lists'}", "-o", f"Dir::Cache={folder / 'cache'}",
             "-o", "APT::Sandbox::User=root",
         ]  # fmt: skip
-        run([tool("apt-get", "apt"), *self.options, "-qq", "update"], "apt cannot fetch its lists of source packages")
+        run(
+            [tool("apt-get", "apt"), *self.options, "-qq", "update"],
+            "apt cannot fetch its lists of source packages",
+        )
 
     def source_versions(self, package: str) -> list[str]:
         """The versions of a source package, newest first. Raises PartError."""
-        text = run([tool("apt-cache", "apt"), *self.options, "showsrc", package], f"apt knows no source of {package}")
+        text = run(
+            [tool("apt-cache", "apt"), *self.options, "showsrc", package],
+            f"apt knows no source of {package}",
+        )
         versions = set(re.findall(r"^Version: *(\S+)", text, re.MULTILINE))
         return sorted(versions, key=functools.cmp_to_key(compare_versions), reverse=True)
 
     def get_source(self, package: str, version: str, folder: Path) -> None:
         """Downloads a source package into `folder`. Raises PartError."""
-        command = [tool("apt-get", "apt"), *self.options, "-qq", "source", "--download-only", f"{package}={version}"]
+        command = [
+            tool("apt-get", "apt"),
+            *self.options,
+            "-qq",
+            "source",
+            "--download-only",
+            f"{package}={version}",
+        ]
         run(command, f"apt cannot fetch the source of {package} {version}", folder=folder)
 
 
@@ -339,7 +373,9 @@ def compare_versions(left: str, right: str) -> int:
     """Debian's order of versions, as functools.cmp_to_key wants it. Raises PartError."""
     if left == right:
         return 0
-    newer = quiet_run([tool("dpkg", "dpkg"), "--compare-versions", left, "gt", right]).returncode == 0
+    newer = (
+        quiet_run([tool("dpkg", "dpkg"), "--compare-versions", left, "gt", right]).returncode == 0
+    )
     return 1 if newer else -1
 
 
@@ -348,7 +384,9 @@ def codename() -> str:
     try:
         return platform.freedesktop_os_release()["VERSION_CODENAME"]
     except (OSError, KeyError) as error:
-        raise PartError("This is no Debian or Ubuntu system: /etc/os-release names no release.") from error
+        raise PartError(
+            "This is no Debian or Ubuntu system: /etc/os-release names no release."
+        ) from error
 
 
 def source_entries(folder: Path, release: str) -> list[str]:
@@ -357,17 +395,27 @@ def source_entries(folder: Path, release: str) -> list[str]:
     Reads sources.list and sources.list.d in `folder`, both kinds of files. Raises PartError when there are none.
     """
     lists = [*folder.glob("sources.list"), *folder.glob("sources.list.d/*.list")]
-    entries = [entry for file in lists for entry in parse_one_line(file.read_text(encoding="utf-8"))]
+    entries = [
+        entry for file in lists for entry in parse_one_line(file.read_text(encoding="utf-8"))
+    ]
     for file in folder.glob("sources.list.d/*.sources"):
         entries += parse_deb822(file.read_text(encoding="utf-8"))
     chosen = []
     for entry in entries:
-        suites = [suite for suite in entry.get("Suites", "").split() if suite.split("-")[0] == release]
-        if suites and "main" in entry.get("Components", "").split() and entry.get("Enabled", "yes") != "no":
+        suites = [
+            suite for suite in entry.get("Suites", "").split() if suite.split("-")[0] == release
+        ]
+        if (
+            suites
+            and "main" in entry.get("Components", "").split()
+            and entry.get("Enabled", "yes") != "no"
+        ):
             entry = {**entry, "Types": "deb-src", "Suites": " ".join(suites), "Components": "main"}
             chosen.append("".join(f"{key}: {value}\n" for key, value in entry.items()))
     if not chosen:
-        raise PartError(f"apt has no entry for the main component of {release} to get source packages from.")
+        raise PartError(
+            f"apt has no entry for the main component of {release} to get source packages from."
+        )
     return chosen
 
 
@@ -404,7 +452,9 @@ def pip() -> list[str]:
         found = shutil.which(name)
         if found and quiet_run([found, "-m", "pip", "--version"]).returncode == 0:
             return [found, "-m", "pip"]
-    raise PartError("No pip was found. Install it for this Python: python3 -m ensurepip, or Debian's python3-pip.")
+    raise PartError(
+        "No pip was found. Install it for this Python: python3 -m ensurepip, or Debian's python3-pip."
+    )
 
 
 def checked(file: Path, part: Part, cure: str) -> Path:
@@ -446,7 +496,9 @@ def unpack_member(file: Path, pattern: str, target: Path) -> None:
                 assert stream is not None  # it is a regular file
                 target.write_bytes(stream.read())
                 return
-    raise PartError(f"{file.name} holds no {pattern}: the package is another than the one expected.")
+    raise PartError(
+        f"{file.name} holds no {pattern}: the package is another than the one expected."
+    )
 
 
 def unpack_jar(file: Path, target: Path, unwanted: str) -> Path:
@@ -463,21 +515,27 @@ def unpack_jar(file: Path, target: Path, unwanted: str) -> Path:
 def refuse_escape(folder: Path, name: str) -> None:
     """Raises PartError when the name of an archive's member leads out of `folder`."""
     if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise PartError(f"An archive holds the name {name!r}, which leads outside. Nothing of it is used.")
+        raise PartError(
+            f"An archive holds the name {name!r}, which leads outside. Nothing of it is used."
+        )
 
 
 def one(folder: Path, pattern: str) -> Path:
     """The one thing in `folder` that matches. Raises PartError when it is not one."""
     found = list(folder.glob(pattern))
     if len(found) != 1:
-        raise PartError(f"Expected one {pattern} in what was fetched, but found {len(found)}: the package is another.")
+        raise PartError(
+            f"Expected one {pattern} in what was fetched, but found {len(found)}: the package is another."
+        )
     return found[0]
 
 
 def place(source: Path, target: Path) -> None:
     """Moves a file or folder to `target`. Raises PartError when it is not there."""
     if not source.exists():
-        raise PartError(f"What was fetched holds no {source.name}: the package is another than the one expected.")
+        raise PartError(
+            f"What was fetched holds no {source.name}: the package is another than the one expected."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(source, target)
 
@@ -515,14 +573,21 @@ def quiet_run(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command without a shell, its output kept. An empty text in `changes` removes the variable."""
     environment = {**os.environ, **(changes or {})}
-    environment = {name: value for name, value in environment.items() if value or name not in (changes or {})}
+    environment = {
+        name: value for name, value in environment.items() if value or name not in (changes or {})
+    }
     return subprocess.run(
         command, env=environment, cwd=folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
 
 
-def run(command: Sequence[str], failure: str, changes: dict[str, str] | None = None, folder: Path | None = None) -> str:
+def run(
+    command: Sequence[str],
+    failure: str,
+    changes: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
     """Runs a command, and returns what it printed. Raises PartError (`failure`, then the end of the output)."""
     try:
         done = quiet_run(command, changes, folder)
@@ -530,7 +595,9 @@ def run(command: Sequence[str], failure: str, changes: dict[str, str] | None = N
         raise PartError(f"{failure}: {command[0]} does not start ({error.strerror}).") from error
     if done.returncode:
         tail = textwrap.indent("\n".join(done.stdout.strip().splitlines()[-12:]), "    ")
-        raise PartError(f"{failure}: {Path(command[0]).name} ended with {done.returncode}. It said:\n{tail}")
+        raise PartError(
+            f"{failure}: {Path(command[0]).name} ended with {done.returncode}. It said:\n{tail}"
+        )
     return done.stdout
 
 
@@ -596,13 +663,21 @@ def print_list() -> None:
     rows += [(part.name, part.version, part.package, part.purpose) for part in PARTS.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+        print(
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]
+            )
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit code."""
-    parser = argparse.ArgumentParser(prog="parts.py", description="Fetches the parts that PyISAPIe is built with.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a part; its folder is printed when it is there")
+    parser = argparse.ArgumentParser(
+        prog="parts.py", description="Fetches the parts that PyISAPIe is built with."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a part; its folder is printed when it is there"
+    )
     parser.add_argument("--list", action="store_true", help="say what parts there are")
     options = parser.parse_args(arguments)
     if options.list:

@@ -51,7 +51,5 @@ def watch() -> None:
     if _thread is None:
         seen: dict[str, float] = {}
         _changed(seen)  # as the files are now, before the first answer
-        _thread = threading.Thread(
-            target=_watch, args=(seen,), name="pyisapie-reload", daemon=True
-        )
+        _thread = threading.Thread(target=_watch, args=(seen,), name="pyisapie-reload", daemon=True)
         _thread.start()

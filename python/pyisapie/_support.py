@@ -328,5 +328,3 @@ def stop(own: int) -> None:
     if own:
         atexit._run_exitfuncs()
     logging.shutdown()
-
-

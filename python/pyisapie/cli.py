@@ -21,7 +21,15 @@ USAGE_ERROR = 2
 # How `serve --help` groups the settings.
 GROUPS = {
     "what to serve": ("app", "root", "config", "home", "door", "reload"),
-    "where and how many": ("bind", "workers", "threads", "queue", "switch-interval", "backlog", "connections"),
+    "where and how many": (
+        "bind",
+        "workers",
+        "threads",
+        "queue",
+        "switch-interval",
+        "backlog",
+        "connections",
+    ),
     "limits": (
         "request-line-limit",
         "header-limit",
@@ -83,7 +91,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
             MODULE:CALLABLE names the application; MODULE:FACTORY() is called to make it.
             PATH=MODULE:CALLABLE mounts it there; several can be mounted."""),
-        epilog="Each setting can also stand in pyisapie.toml (log-level = \"debug\") or in an "
+        epilog='Each setting can also stand in pyisapie.toml (log-level = "debug") or in an '
         "environment variable (PYISAPIE_LOG_LEVEL=debug). Flags win over the environment, the "
         "environment over the file.",
         allow_abbrev=False,
@@ -131,7 +139,7 @@ def _serve(options: argparse.Namespace) -> int:
     if not values.get("app") and not values.get("door"):
         raise settings.SettingError(
             "no application is named. Write: pyisapie serve MODULE:APP (such as "
-            "mysite.wsgi:application), or app = \"MODULE:APP\" in pyisapie.toml."
+            'mysite.wsgi:application), or app = "MODULE:APP" in pyisapie.toml.'
         )
     flags = subprocess._args_from_interpreter_flags()  # -X, -W and the like hold for workers too
     command = [sys.executable, *flags, "-m", "pyisapie", WORKER]
@@ -164,7 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     shown = commands.add_parser("settings", help="list all settings")
     shown.set_defaults(run=_show_settings)
-    door = commands.add_parser("door", help="print the path of the ISAPI extension, for a web server's configuration")
+    door = commands.add_parser(
+        "door", help="print the path of the ISAPI extension, for a web server's configuration"
+    )
     door.set_defaults(run=_show_door)
     return parser
 
