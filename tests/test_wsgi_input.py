@@ -385,3 +385,27 @@ def test_two_readers_do_not_disturb_each_other(apps: Site) -> None:
     for client, body in zip(clients, bodies, strict=True):
         assert client.response().json()["sha256"] == hashlib.sha256(body).hexdigest()
         client.close()
+
+
+# ---- bodies that outlive their request
+
+
+def test_a_thread_that_still_reads_when_the_response_is_there(ours: Site) -> None:
+    """It gets an error, and nothing of what comes later on the connection."""
+    with ours.client() as client:
+        client.send(build("POST", "/input_late?a", [("Content-Length", "10")]) + b"abc")
+        assert client.response().body == b"early"
+        assert client.is_closed()
+    process.eventually(lambda: ours.get("/input_late?a").body != b"", "the thread has ended")
+    assert ours.get("/input_late?a").body in (b"OSError", b"RuntimeError", b"ValueError")
+    assert ours.get("/hello").body == b"Hello, world!\n"
+
+
+@pytest.mark.parametrize("size", [100, 40_000, 60_000, 120_000])
+def test_an_unread_body_costs_no_answer(apps: Site, size: int) -> None:
+    with apps.client() as client:
+        client.send(build("GET", "/hello"))
+        assert client.response().body == b"Hello, world!\n"
+        headers = [("Content-Length", str(size))]
+        client.send(build("POST", "/status_any?line=401%20No", headers) + b"x" * size)
+        assert client.response().status == 401

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 2
+#define PIE_ENGINE_ABI 3
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -110,6 +110,9 @@ struct pie_door_ops {
   /* The value of a server variable or environment variable, NUL-terminated; its length, or
    * -PIE_ENOENT, -PIE_ETOOBIG. */
   int (*variable)(struct pie_request *request, const char *name, char *out, size_t size);
+
+  /* Ends the connection, so that a read() or write() that another thread is in returns. */
+  void (*abort)(struct pie_request *request);
 
   /* level is an enum pie_log_level. id may be empty. */
   void (*log)(struct pie_door *door, int level, struct pie_str id, struct pie_str text);

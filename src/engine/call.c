@@ -41,19 +41,38 @@ int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t co
 }
 
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
-  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
+  /* Reading the file may block, of which the host knows nothing. */
+  PyThreadState *state = pie_interp_release();
   int err = call->engine->ops->send_file(call->request, file, offset, length, PIE_WRITE_FINAL);
   pie_interp_retake_from_host(state);
   return sent(call, err);
 }
 
+void pie_call_wait_for(struct pie_call *call, const volatile bool *busy) {
+  if (!*busy)
+    return;
+  pie_engine_log(call->engine, PIE_LOG_ERROR, call->info->id,
+                 "the application has returned while another thread of its still reads or writes: "
+                 "the connection is ended");
+  PyThreadState *state = pie_interp_release();
+  call->engine->ops->abort(call->request);
+  pie_interp_retake(state);
+  while (*busy) {
+    state = pie_interp_release();
+    pie_thread_sleep_ms(1);
+    pie_interp_retake(state);
+  }
+}
+
 void pie_call_finish(struct pie_call *call, bool whole) {
+  pie_call_set_current(NULL); /* its id goes with the request */
   PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->finish(call->request, whole);
   pie_interp_retake_from_host(state);
 }
 
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
+  pie_call_set_current(NULL); /* its id goes with the request */
   PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->fail(call->request, failure);
   pie_interp_retake_from_host(state);

@@ -19,6 +19,10 @@ Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity);
 int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags);
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length);
 
+/* Waits until *busy, which another thread has set for a read or write that it is in, is false; the
+ * connection is ended so that it soon is. For what an application has left running. */
+void pie_call_wait_for(struct pie_call *call, const volatile bool *busy);
+
 /* Ends the request in one of two ways. */
 void pie_call_finish(struct pie_call *call, bool whole);
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure);

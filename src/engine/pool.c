@@ -47,7 +47,7 @@ static void ran(struct pie_lane *lane) {
   lane->running--;
   atomic_fetch_sub(&lane->busy, 1);
   if (lane->turn_waiting)
-    pie_cond_signal(&lane->turn);
+    pie_cond_broadcast(&lane->turn);
   if (lane->stopping)
     pie_cond_broadcast(&lane->idle);
 }
@@ -261,6 +261,8 @@ static void wait_for_turn(struct pie_lane *lane) {
   lane->running++;
   atomic_fetch_add(&lane->busy, 1);
   lane->taken_us = pie_clock_us();
+  if (lane->turn_waiting && has_slot(lane))
+    pie_cond_signal(&lane->turn); /* one signal may have reached the same waiter twice */
 }
 
 static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {

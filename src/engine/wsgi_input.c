@@ -15,6 +15,7 @@ typedef struct {
   char *buffer;                        /* BUFFER_SIZE bytes, from the first use on */
   size_t at, end;                      /* what of it is unread */
   bool ended;
+  bool busy; /* a thread is in a read, without the GIL */
 } PieWsgiInput;
 
 /* What a method has collected so far. */
@@ -40,7 +41,14 @@ static int fill(PieWsgiInput *self) {
     PyErr_NoMemory();
     return -1;
   }
+  if (self->busy || usable(self)) {
+    if (!PyErr_Occurred())
+      PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
+    return -1;
+  }
+  self->busy = true;
   Py_ssize_t got = pie_call_read(self->call, self->buffer, BUFFER_SIZE);
+  self->busy = false;
   self->at = 0;
   self->end = got > 0 ? (size_t)got : 0;
   self->ended = got == 0;
@@ -219,8 +227,14 @@ PyObject *pie_wsgi_input_new(struct pie_call *call) {
   self->call = call;
   self->buffer = NULL;
   self->at = self->end = 0;
+  self->busy = false;
   self->ended = call->info->content_length == PIE_LENGTH_NONE;
   return (PyObject *)self;
 }
 
-void pie_wsgi_input_close(PyObject *input) { ((PieWsgiInput *)input)->call = NULL; }
+void pie_wsgi_input_close(PyObject *input) {
+  PieWsgiInput *self = (PieWsgiInput *)input;
+  struct pie_call *call = self->call;
+  self->call = NULL;
+  pie_call_wait_for(call, &self->busy);
+}

@@ -12,6 +12,7 @@ enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
 typedef struct {
   PyObject_HEAD vectorcallfunc vectorcall;
   struct pie_call *call; /* NULL when the request is over */
+  bool busy;             /* a thread is in write(), without the GIL */
 } PieWsgiStart;
 
 /* The bytes of a str that fits latin-1, without a copy. */
@@ -132,7 +133,16 @@ static PyObject *start_write(PieWsgiStart *self, PyObject *data) {
     return NULL;
   }
   struct pie_str part = {PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data)};
-  if (part.n && pie_call_write(self->call, &part, 1, 0))
+  if (!part.n)
+    Py_RETURN_NONE;
+  if (self->busy) {
+    PyErr_SetString(PyExc_RuntimeError, "another thread is in write()");
+    return NULL;
+  }
+  self->busy = true;
+  int err = pie_call_write(self->call, &part, 1, 0);
+  self->busy = false;
+  if (err)
     return NULL;
   Py_RETURN_NONE;
 }
@@ -211,7 +221,13 @@ PyObject *pie_wsgi_start_new(struct pie_call *call) {
     return NULL;
   self->vectorcall = start_call;
   self->call = call;
+  self->busy = false;
   return (PyObject *)self;
 }
 
-void pie_wsgi_start_close(PyObject *start) { ((PieWsgiStart *)start)->call = NULL; }
+void pie_wsgi_start_close(PyObject *start) {
+  PieWsgiStart *self = (PieWsgiStart *)start;
+  struct pie_call *call = self->call;
+  self->call = NULL;
+  pie_call_wait_for(call, &self->busy);
+}

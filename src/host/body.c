@@ -48,8 +48,12 @@ static int receive(struct pie_exchange *x) {
       conn->input.n += (size_t)got;
       return 0;
     }
-    if (got != -PIE_EAGAIN || !pie_loop_may_block(x) ||
-        pie_socket_wait(conn->socket, false, limit ? (int)limit : -1))
+    if (got != -PIE_EAGAIN || !pie_loop_may_block(x))
+      return failed(x);
+    atomic_store(&x->waiting, true);
+    int err = pie_socket_wait(conn->socket, false, limit ? (int)limit : -1);
+    atomic_store(&x->waiting, false);
+    if (err)
       return failed(x);
   }
 }

@@ -80,6 +80,7 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 /* Closing at once could destroy what the client has not read yet (RFC 9112, 9.6). */
 void pie_conn_linger(struct pie_conn *conn) {
   uv_shutdown_t *request = malloc(sizeof *request);
+  pie_output_flush(conn); /* of a worker that began to stop after an answer was held back */
   atomic_store(&conn->exchange.state, PIE_X_DONE);
   conn->phase = PIE_CONN_LINGER;
   if (conn->eof || !request || uv_shutdown(request, &conn->uv.stream, on_shutdown)) {
@@ -111,7 +112,7 @@ void pie_conn_refuse(struct pie_conn *conn, int status, const char *text) {
 /* ---- time ---- */
 
 static void expire(struct pie_conn *conn) {
-  if (conn->phase == PIE_CONN_HEAD)
+  if (conn->phase == PIE_CONN_HEAD && !conn->writing)
     pie_conn_refuse(conn, 408, "The request did not come within the setting header-timeout.");
   else if (conn->phase != PIE_CONN_RUNNING)
     pie_conn_close(conn);
@@ -352,8 +353,10 @@ void pie_conn_accept(struct pie_listener *listener) {
   struct pie_worker *worker = listener->worker;
   struct pie_conn *conn = pie_conn_new(worker);
   uv_os_fd_t fd;
-  if (!conn)
+  if (!conn) {
+    listener->waiting = true; /* until another connection ends */
     return;
+  }
   conn->is_local = listener->is_local;
   int err = conn->is_local ? uv_pipe_init(&worker->loop, &conn->uv.pipe, 0)
                            : uv_tcp_init(&worker->loop, &conn->uv.tcp);

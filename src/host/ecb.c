@@ -317,10 +317,13 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
 /* ---- the rest ---- */
 
 static BOOL done_with_session(struct pie_exchange *x, const DWORD *status) {
-  x->outcome = status ? *status : HSE_STATUS_SUCCESS;
+  uint32_t outcome = status ? *status : HSE_STATUS_SUCCESS;
   int expected = PIE_X_RUNNING;
+  if (atomic_load(&x->io_active))
+    return breach(x, "DONE_WITH_SESSION while an asynchronous operation is pending");
   if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE))
     return breach(x, "DONE_WITH_SESSION twice");
+  x->outcome = outcome;
   pie_exchange_finished(x);
   return TRUE;
 }
@@ -385,7 +388,7 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_ABORTIVE_CLOSE:
     pie_output_flush(x->conn); /* answers to earlier requests */
     x->broken = x->wants_close = true;
-    if (atomic_load(&x->io_active))
+    if (atomic_load(&x->io_active) || atomic_load(&x->waiting))
       pie_socket_shutdown(x->conn->socket); /* else the loop resets it when the session is done */
     return TRUE;
   case HSE_REQ_IS_CONNECTED:

@@ -66,6 +66,7 @@ struct pie_exchange {
   size_t body_at;
   int64_t body_taken; /* bytes given to the extension, with those ahead */
   bool body_complete, body_failed, needs_continue;
+  atomic_bool waiting; /* a thread waits for the socket */
 
   /* The response. */
   bool head_sent, final_sent, wants_close;

@@ -19,7 +19,8 @@ enum {
   MONITOR_MS = 1,
   MONITOR_QUIET_MAX = 20, /* looks at nothing new before it sleeps */
   MONITOR_STACK = 256 * 1024,
-  TAKEN = 1, /* tokens are even */
+  GIVE_TRIES = 20, /* a millisecond each */
+  TAKEN = 1,       /* tokens are even */
 };
 
 /* This thread is about to block: the extension gives up what it holds on it. */
@@ -50,18 +51,26 @@ bool pie_loop_has_loop(const struct pie_exchange *x) {
   return x->token && atomic_load(&x->conn->worker->handover.hold) == x->token;
 }
 
+/* Gives the loop to the spare thread, which may be about to become that. False: there is none. */
+static bool give_away(struct pie_worker *worker, struct pie_exchange *x) {
+  for (int tries = 0; tries < GIVE_TRIES && pie_loop_has_loop(x); tries++) {
+    if (take_loop(&worker->handover, x->token))
+      return true;
+    pie_thread_sleep_ms(1);
+  }
+  return !pie_loop_has_loop(x);
+}
+
 bool pie_loop_may_block(struct pie_exchange *x) {
   struct pie_worker *worker = x->conn->worker;
-  if (atomic_load(&x->state) != PIE_X_RUNNING)
+  if (atomic_load(&x->state) != PIE_X_RUNNING || (x->token && !give_away(worker, x)))
     return false;
-  if (x->token)
-    take_loop(&worker->handover, x->token);
   idle(worker);
   return true;
 }
 
 static void wake_monitor(struct pie_handover *h) {
-  if (atomic_load_explicit(&h->monitor_awake, memory_order_relaxed))
+  if (atomic_load(&h->monitor_awake))
     return;
   pie_mutex_lock(&h->lock);
   atomic_store(&h->monitor_awake, true);

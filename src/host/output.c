@@ -37,7 +37,10 @@ static void end(struct pie_conn *conn) {
 static int wait_for_room(struct pie_exchange *x) {
   int64_t limit = x->conn->worker->settings->number[PIE_SET_WRITE_TIMEOUT];
   int timeout = !pie_loop_may_block(x) ? 0 : limit ? (int)limit : -1;
-  return pie_socket_wait(x->conn->socket, true, timeout) ? -PIE_EGONE : 0;
+  atomic_store(&x->waiting, true);
+  int err = pie_socket_wait(x->conn->socket, true, timeout);
+  atomic_store(&x->waiting, false);
+  return err ? -PIE_EGONE : 0;
 }
 
 static int broken(struct pie_exchange *x) {
@@ -149,13 +152,16 @@ int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, 
 /* Further requests are there already, and are run next, on this very thread. */
 static bool may_hold(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
-  return pie_loop_has_loop(x) && conn->input.n && conn->out.n <= HOLD_MAX / 2 &&
+  return pie_loop_has_loop(x) && x->body_complete && conn->input.n && conn->out.n <= HOLD_MAX / 2 &&
          conn->parser.keep_alive && !x->wants_close;
 }
 
 int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
-  int err = response_is_whole && may_hold(x) ? 0 : send_held(x);
+  bool hold = response_is_whole && may_hold(x);
+  int err = hold ? 0 : send_held(x);
   end(x->conn);
+  if (hold && !pie_loop_has_loop(x))
+    pie_output_flush(x->conn); /* it was taken meanwhile, and the taker could not flush */
   return err;
 }
 

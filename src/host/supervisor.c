@@ -133,6 +133,18 @@ static void unlink_child(struct supervisor *s, struct child *gone) {
   }
 }
 
+static bool is_being_replaced(struct supervisor *s, struct child *child) {
+  for (struct child *other = s->children; other; other = other->next) {
+    if (other->replaces == child && other->state == CHILD_STARTING)
+      return true;
+  }
+  for (struct restart *restart = s->restarts; restart; restart = restart->next) {
+    if (restart->replaces == child)
+      return true;
+  }
+  return false;
+}
+
 static void close_child(struct child *child) {
   uv_handle_t *handles[] = {(uv_handle_t *)&child->process, (uv_handle_t *)&child->control,
                             (uv_handle_t *)&child->kill_timer};
@@ -231,7 +243,7 @@ static void replace(struct supervisor *s, struct child *gone, int64_t status, in
 static void on_exit_of_child(uv_process_t *process, int64_t status, int signal) {
   struct child *child = process->data;
   struct supervisor *s = child->supervisor;
-  bool wanted = child->state == CHILD_STOPPING;
+  bool wanted = child->state == CHILD_STOPPING || is_being_replaced(s, child);
   child->exited = true;
   unlink_child(s, child);
   close_child(child);
@@ -339,18 +351,6 @@ static void stop_all(struct supervisor *s) {
 static void kill_all(struct supervisor *s) {
   for (struct child *child = s->children; child; child = child->next)
     uv_process_kill(&child->process, SIGKILL);
-}
-
-static bool is_being_replaced(struct supervisor *s, struct child *child) {
-  for (struct child *other = s->children; other; other = other->next) {
-    if (other->replaces == child && other->state == CHILD_STARTING)
-      return true;
-  }
-  for (struct restart *restart = s->restarts; restart; restart = restart->next) {
-    if (restart->replaces == child)
-      return true;
-  }
-  return false;
 }
 
 /* A new worker for each old one; the old one goes when the new one is ready. A new one that is

@@ -201,6 +201,8 @@ static int op_variable(struct pie_request *request, const char *name, char *out,
   return pie_ecb_variable(request->ecb, name, out, &size);
 }
 
+static void op_abort(struct pie_request *request) { pie_ecb_close(request->ecb); }
+
 static void op_log(struct pie_door *door, int level, struct pie_str id, struct pie_str text) {
   pie_log_text(&door->log, (enum pie_log_level)level, id, text);
 }
@@ -217,6 +219,7 @@ const struct pie_door_ops pie_door_ops = {
     .pend = op_pend,
     .head_sent = op_head_sent,
     .variable = op_variable,
+    .abort = op_abort,
     .log = op_log,
 };
 

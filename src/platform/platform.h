@@ -65,6 +65,7 @@ int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *
 void pie_thread_join(struct pie_thread *thread);
 void pie_thread_detach(struct pie_thread *thread);
 void pie_thread_yield(void);
+void pie_thread_sleep_ms(int milliseconds);
 
 /* Time */
 int64_t pie_clock_us(void);      /* monotonic */

@@ -93,3 +93,8 @@ void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, N
 void pie_thread_detach(struct pie_thread *thread) { pthread_detach(thread->handle); }
 
 void pie_thread_yield(void) { sched_yield(); }
+
+void pie_thread_sleep_ms(int milliseconds) {
+  struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+  nanosleep(&time, NULL);
+}

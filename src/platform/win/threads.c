@@ -70,3 +70,5 @@ void pie_thread_join(struct pie_thread *thread) {
 void pie_thread_detach(struct pie_thread *thread) { CloseHandle(thread->handle); }
 
 void pie_thread_yield(void) { SwitchToThread(); }
+
+void pie_thread_sleep_ms(int milliseconds) { Sleep((DWORD)milliseconds); }

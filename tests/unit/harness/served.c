@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ enum { CHECK_FAILED = 77, WAIT_MS = 30000 };
 
 static served_proc script;
 static int served_count;
-int served_warm_ms;
+int served_warm_ms, served_send_buffer;
 
 /* The extension modules ask for these. */
 __attribute__((visibility("default"))) DWORD test_extension_proc(EXTENSION_CONTROL_BLOCK *ecb);
@@ -83,6 +84,9 @@ void served_start(struct served *served, enum served_as as, served_proc proc,
   int err = pie_listen_open("127.0.0.1:0", 64, &bound.socket, &bound.is_local, bound.url, why,
                             sizeof why);
   REQUIRE(err == 0);
+  if (served_send_buffer) /* the connections get it from here */
+    REQUIRE(setsockopt((int)bound.socket, SOL_SOCKET, SO_SNDBUF, &served_send_buffer,
+                       sizeof served_send_buffer) == 0);
   script = proc;
   served->port = atoi(strrchr(bound.url, ':') + 1);
   snprintf(served->log, sizeof served->log, "%s/log-%d", test_folder(), ++served_count);

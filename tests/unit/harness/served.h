@@ -40,6 +40,9 @@ long served_memory_kib(const struct served *served); /* resident at most, so far
 /* What the script did outside requests, in the host's process. */
 extern int served_warm_ms; /* how long HttpExtensionWarm takes */
 
+/* For the next served_start: bytes that the system takes for each connection; 0: as it likes. */
+extern int served_send_buffer;
+
 /* ---- the client ---- */
 
 int served_connect(const struct served *served);
