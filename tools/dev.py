@@ -220,9 +220,9 @@ def command_build(options: argparse.Namespace) -> None:
         say(f"built: {env.command('pyisapie').relative_to(ROOT)}")
 
 
-def test_c(env: Environment) -> None:
-    """The unit tests in C, plain and with the sanitizers."""
-    folder = build_sanitized(env)
+def test_c(env: Environment, kind: str = "address,undefined") -> None:
+    """The unit tests in C, with sanitizers."""
+    folder = build_sanitized(env, kind)
     options = {
         "ASAN_OPTIONS": "detect_leaks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -304,6 +304,7 @@ def command_test(options: argparse.Namespace) -> int:
             environment_of(name), [] if options.all else ["-m", "not long and not browser"],
             True))  # fmt: skip
     if options.all:
+        steps.do("tests in C, with the thread sanitizer", test_c, env, "thread")
         steps.do("tests in Python, with sanitizers", test_python_sanitized, Path(sys.executable))
     return steps.end()
 
