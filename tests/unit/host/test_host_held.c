@@ -110,7 +110,7 @@ static void a_client_that_reads_late_gets_all(void) {
     test_context("%d requests", count);
     int fd = begin(count, &texts.want);
     sleep_ms(15);
-    client_send(fd, CLOSE + 12); /* the last one comes while the others are written */
+    client_send(fd, &CLOSE[12]); /* the last one comes while the others are written */
     add_answer(&texts.want, "/last", "Connection: close\r\n");
     sleep_ms(15);
     read_all(fd, &texts.got);

@@ -83,7 +83,7 @@ static void many_parts_are_one_body(void) {
   char want[400];
   size_t n = (size_t)snprintf(want, sizeof want, "HTTP/1.1 200 OK\r\nContent-Length: 150\r\n\r\n");
   for (int i = 0; i < 150; i++) {
-    parts[i] = (struct pie_str){"abcdefghijklmnopqrstuvwxyz" + i % 26, 1};
+    parts[i] = (struct pie_str){&"abcdefghijklmnopqrstuvwxyz"[i % 26], 1};
     want[n++] = (char)('a' + i % 26);
   }
   want[n] = '\0';
