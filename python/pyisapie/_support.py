@@ -121,7 +121,7 @@ class LoadError(Exception):
 
 
 def parse_mounts(spec: str) -> list[tuple[str, str]]:
-    """Split ``/=site:app,/shop=shop:app`` or ``module:callable`` into (path, application) pairs.
+    """Split ``/=main:app,/shop=shop:app`` or ``module:callable`` into (path, application) pairs.
 
     The longest path comes first; a path is "" or "/name", never ends in a slash.
     """

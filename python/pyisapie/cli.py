@@ -87,7 +87,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             Serve a WSGI application.
 
               pyisapie serve mysite.wsgi:application
-              pyisapie serve /=site:app /shop=shop:app --bind 0.0.0.0:8080 --workers 4
+              pyisapie serve /=main:app /shop=shop:app --bind 0.0.0.0:8080 --workers 4
 
             MODULE:CALLABLE names the application; MODULE:FACTORY() is called to make it.
             PATH=MODULE:CALLABLE mounts it there; several can be mounted."""),

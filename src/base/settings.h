@@ -18,7 +18,7 @@
  * Scopes: HOST is our own server, DOOR is the extension in any server. */
 #define PIE_SETTINGS(X)                                                                            \
   X(APP, "app", TEXT, "", 0, 0, DOOR,                                                              \
-    "the application: MODULE:CALLABLE, or mounts such as /=site:app,/shop=shop:app")               \
+    "the application: MODULE:CALLABLE, or mounts such as /=main:app,/shop=shop:app")               \
   X(ROOT, "root", TEXT, "", 0, 0, DOOR, "the folder that goes first on sys.path")                  \
   X(CONFIG, "config", TEXT, "", 0, 0, DOOR, "the settings file (default: pyisapie.toml in root)")  \
   X(HOME, "home", TEXT, "", 0, 0, DOOR,                                                            \

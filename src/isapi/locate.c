@@ -191,10 +191,12 @@ static int find_executable(struct search *search) {
     return 0;
   }
   if (!pie_python_find_executable(search->env, python->major, python->minor, python->executable)) {
-    snprintf(search->why, TEXT_MAX, "There is no Python %d.%d in %s.", python->major, python->minor,
-             search->env);
-    return give_up(search, "Name a virtual environment or an installation of that version in the "
-                           "setting home (environment variable PYISAPIE_HOME).");
+    snprintf(search->why, TEXT_MAX,
+             "There is no Python %d.%d in %s, or this account may not read it.", python->major,
+             python->minor, search->env);
+    return give_up(search, "Make the environment with a Python that the server's account may read, "
+                           "such as /usr/bin/python3, or name another one in the setting home "
+                           "(environment variable PYISAPIE_HOME).");
   }
   if (!search->bin[0]) {
     snprintf(search->bin, sizeof search->bin, "%s", python->executable);
