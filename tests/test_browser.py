@@ -77,12 +77,16 @@ class Page:
 
     def submit(self, css: str) -> None:
         """Press a button and wait for the next page."""
+        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.expected_conditions import staleness_of
         from selenium.webdriver.support.wait import WebDriverWait
 
         button = self.one(css)
         button.click()
-        WebDriverWait(self.driver, WAIT).until(staleness_of(button))
+        # Asked in the middle of a change of pages, chromedriver may answer with "unhandled
+        # inspector error" instead of "stale": then it is asked again.
+        wait = WebDriverWait(self.driver, WAIT, ignored_exceptions=[WebDriverException])
+        wait.until(staleness_of(button))
 
     def picture(self, name: str) -> None:
         """Keep what it looks like."""
