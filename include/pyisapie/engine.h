@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 3
+#define PIE_ENGINE_ABI 4
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -118,12 +118,21 @@ struct pie_door_ops {
   void (*log)(struct pie_door *door, int level, struct pie_str id, struct pie_str text);
 };
 
+/* How requests run Python at the same time; in the order of the setting mode. */
+enum pie_mode {
+  PIE_MODE_MAIN,         /* one interpreter: they take turns */
+  PIE_MODE_ISOLATED,     /* several interpreters, each with a GIL of its own */
+  PIE_MODE_FREE_THREADED /* one interpreter without a GIL */
+};
+
 /* What the engine must know to start. All text is NUL-terminated UTF-8; NULL or empty is unset. */
 struct pie_engine_config {
   const char *executable;  /* the python whose environment this is (a venv's own), or NULL */
   const char *home;        /* a prefix (PYTHONHOME), or NULL */
   const char *package_dir; /* the folder that holds the pyisapie package */
-  int threads;             /* that run requests */
+  enum pie_mode mode;
+  int parallel;            /* interpreters, or ways into the one without a GIL */
+  int threads;             /* that run requests, in each interpreter */
   int queue;               /* requests that may wait for one */
   int switch_interval_us;  /* 0: Python's own */
   int start_timeout_ms;    /* for loading an application */
@@ -134,6 +143,8 @@ struct pie_engine_config {
 };
 
 enum { PIE_HANDLE_DONE = 0, PIE_HANDLE_PENDING = 1 };
+
+#define PIE_NO_GROUP UINT32_MAX /* of a thread that belongs to no group */
 
 enum {
   PIE_MAY_PEND = 1, /* the request may be finished later, by another thread */

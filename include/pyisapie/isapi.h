@@ -222,7 +222,9 @@ typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
  * calls it once before its first request promises to do so always: on each thread that has called
  * HttpExtensionProc, and in the callbacks of a control block, on whatever thread, before they
  * block. In return the extension may run requests on the host's threads and keep them short of
- * hand-overs. group: threads of one group bring one request at a time, unless one lasts. */
+ * hand-overs. group: threads of one group bring one request at a time, unless one lasts. A
+ * host that has no such groups gives HSE_NO_GROUP. */
+#define HSE_NO_GROUP 0xffffffffu
 typedef void(WINAPI *pie_http_extension_idle_fn)(DWORD group);
 
 PIE_ISAPI_EXPORT BOOL WINAPI GetExtensionVersion(HSE_VERSION_INFO *info);

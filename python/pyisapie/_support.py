@@ -7,20 +7,28 @@ The C side calls these functions by name; nothing else should.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
+import warnings
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 from pyisapie import _engine, settings
 
 ERROR, WARNING, INFO, DEBUG = range(4)
+MAIN, ISOLATED, FREE_THREADED = range(3)
+
+_mode = MAIN
+_guilty: list[str] = []  # modules that have brought the GIL back
 
 EVERY_REQUEST = (
     "REQUEST_METHOD",
@@ -84,8 +92,10 @@ class LogStream(io.TextIOBase):
         """The log outlives its users: closing is for streams of one's own."""
 
 
-def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
+def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
+    global _mode
+    _mode = mode
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
     errors = LogStream(ERROR, "wsgi.errors")
@@ -164,12 +174,70 @@ def _import_module(name: str) -> Any:
             "Mend it; the next request tries again.",
             error,
         ) from error
+    except ImportError as error:
+        raise _not_isolated(error) or _raised(name, error) from error
     except Exception as error:
-        raise LoadError(
-            f"The application {name!r} raised {type(error).__name__} when it was imported.",
-            "The traceback below ends where it happened. Mend it; the next request tries again.",
-            error,
-        ) from error
+        raise _raised(name, error) from error
+
+
+def _raised(name: str, error: Exception) -> LoadError:
+    return LoadError(
+        f"The application {name!r} raised {type(error).__name__} when it was imported.",
+        "The traceback below ends where it happened. Mend it; the next request tries again.",
+        error,
+    )
+
+
+def _not_isolated(error: BaseException | None) -> LoadError | None:
+    """The failure of an extension module that does not know several interpreters."""
+    while error is not None:
+        found = re.search(r"module (\S+) does not support loading in subinterpreters", str(error))
+        if found:
+            return LoadError(
+                f"The module {found[1]!r} cannot be used in mode isolated.",
+                "It is made for one interpreter only. Set mode to main, or install a version of "
+                "it that supports subinterpreters.",
+                error,
+            )
+        error = error.__cause__ or error.__context__
+    return None
+
+
+@contextlib.contextmanager
+def _without_gil() -> Iterator[None]:
+    """In mode free-threaded: tell which module brings the GIL back."""
+    if _mode != FREE_THREADED:
+        yield
+        return
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, *rest: Any, **named: Any) -> None:
+        found = re.search(r"GIL\) has been enabled to load module '([^']+)'", str(message))
+        if found:
+            _guilty.append(found[1])
+        else:
+            shown(message, *rest, **named)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
+    if sys._is_gil_enabled():  # type: ignore[attr-defined]
+        raise _gil_is_back()
+
+
+def _gil_is_back() -> LoadError:
+    if not _guilty:
+        return LoadError(
+            "Python runs with its GIL, in spite of mode free-threaded.",
+            "Remove PYTHON_GIL=1 or -X gil=1 and restart the server, or set mode to main.",
+        )
+    return LoadError(
+        f"The module {', '.join(map(repr, _guilty))} has brought the GIL back.",
+        "It does not say that it can do without the GIL. Set mode to main, or install a version "
+        "of it for free-threaded Python; then restart the server.",
+    )
 
 
 def import_app(target: str) -> Any:
@@ -235,7 +303,8 @@ def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
         if root not in sys.path:
             sys.path.insert(0, root)
     importlib.invalidate_caches()
-    return [(path, import_app(target)) for path, target in parse_mounts(app)]
+    with _without_gil():
+        return [(path, import_app(target)) for path, target in parse_mounts(app)]
 
 
 def _own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
@@ -324,7 +393,8 @@ def file_range(filelike: Any) -> tuple[int, int, int] | None:
 
 
 def stop(own: int) -> None:
-    """Run what an ordinary program runs at its end."""
+    """Run what an ordinary program runs at its end; its threads are waited for."""
     if own:
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     logging.shutdown()

@@ -24,6 +24,8 @@ GROUPS = {
     "where and how many": (
         "bind",
         "workers",
+        "mode",
+        "parallel",
         "threads",
         "queue",
         "switch-interval",
@@ -150,7 +152,14 @@ def _worker(arguments: Sequence[str]) -> int:
     from pyisapie import _host
 
     values = dict(argument.split("=", 1) for argument in arguments)
-    return _host.run(values, [], door_path(), True)
+    code = _host.run(values, [], door_path(), True)
+    if values.get("mode") == "isolated":
+        # Each interpreter has run what is due at its end; Python itself would only complain that
+        # they are still there.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _show_settings(options: argparse.Namespace) -> int:

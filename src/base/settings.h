@@ -25,6 +25,12 @@
     "the Python to use: a virtual environment or an installation (default: found from the "        \
     "extension's own place)")                                                                      \
   X(THREADS, "threads", NUMBER, "16", 1, 1024, DOOR, "threads that run requests, per process")     \
+  X(MODE, "mode", CHOICE, "main|isolated|free-threaded", 0, 0, DOOR,                               \
+    "how Python runs: one interpreter; several, each with a GIL of its own (Python 3.14 or "       \
+    "newer); or without the GIL (a free-threaded build)")                                          \
+  X(PARALLEL, "parallel", NUMBER, "0", 0, 256, DOOR,                                               \
+    "in the modes isolated and free-threaded: requests that may run Python at the same time in "   \
+    "one process; 0: one for each processor")                                                      \
   X(QUEUE, "queue", NUMBER, "1024", 1, 1000000, DOOR,                                              \
     "requests that may wait for a thread; more are answered 503")                                  \
   X(SWITCH_INTERVAL, "switch-interval", NUMBER, "200", 0, 1000000, DOOR,                           \

@@ -34,7 +34,9 @@ struct pie_call {
   bool gone;               /* the client has gone: nothing more can be sent */
 };
 
-/* An interpreter and what is loaded into it. */
+enum pie_world_progress { PIE_WORLD_NONE, PIE_WORLD_STARTING, PIE_WORLD_READY, PIE_WORLD_ENDING, PIE_WORLD_OVER };
+
+/* An interpreter and what is loaded into it: see world.c. */
 struct pie_world {
   struct pie_engine *engine;
   PyInterpreterState *interp;
@@ -47,13 +49,15 @@ struct pie_world {
   struct pie_cond changed;
   struct pie_site *sites;
   struct pie_site *wanted; /* the next one to load */
-  bool stopping;
+  enum pie_world_progress progress;
+  bool stopping; /* nothing is loaded any more */
 };
 
 /* The way of requests into an interpreter: see pool.h. */
 struct pie_lane {
   struct pie_engine *engine;
   struct pie_world *world;
+  int threads_max, queue_max;
   atomic_int busy; /* requests in place, queued and running: the way in place needs no lock */
 
   struct pie_mutex lock; /* guards all below */
@@ -84,8 +88,9 @@ struct pie_engine {
   struct pie_door *door;
   const struct pie_door_ops *ops;
   struct pie_engine_config config; /* with strings of our own */
-  struct pie_world world;
-  struct pie_lane *lanes; /* one for each group of the host's threads */
+  struct pie_world *worlds; /* one, or in mode isolated several */
+  size_t world_count;
+  struct pie_lane *lanes; /* as many as requests may run Python at the same time */
   size_t lane_count;
   struct pie_watchdog watchdog;
   bool attached; /* somebody else started this Python, and will end it */
@@ -102,6 +107,8 @@ struct pie_engine *pie_engine_get(void);
 int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
                       const struct pie_failure **failure);
 void pie_runtime_run(struct pie_engine *engine);
+int pie_runtime_fail(struct pie_engine *engine, const char *summary, const char *detail,
+                     const char *advice); /* keeps them as the failure of the start: -PIE_ESTART */
 void pie_runtime_stop(struct pie_engine *engine, int timeout_ms);
 
 /* serve.c: runs one request to its end, in the interpreter that this thread is in. */

@@ -6,83 +6,172 @@
 #include "platform/platform.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
-/* What a thread keeps from request to request: making a thread state costs more than a whole
- * request. */
+/* A thread's state in one interpreter. */
 struct own {
   PyThreadState *state;
-  bool inside;
+  PyInterpreterState *interp;
+  struct own *next;
 };
 
-static PIE_THREAD_LOCAL struct own own;
-static atomic_uint_fast64_t entries; /* a statistic */
+static PIE_THREAD_LOCAL struct own *owned;  /* all of this thread's */
+static PIE_THREAD_LOCAL struct own *inside; /* the one that is in use, or NULL */
+static PIE_THREAD_LOCAL struct own *last;   /* the one that was in use last */
+static atomic_uint_fast64_t entries;        /* a statistic */
 
-static void enter(void) {
-  PyEval_RestoreThread(own.state);
-  own.inside = true;
+static void enter(struct own *own) {
+  PyEval_RestoreThread(own->state);
+  inside = last = own;
   atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
 }
 
+static struct own *own_new(PyThreadState *state, PyInterpreterState *interp) {
+  struct own *own = malloc(sizeof *own);
+  if (!own)
+    return NULL;
+  *own = (struct own){.state = state, .interp = interp, .next = owned};
+  owned = own;
+  return own;
+}
+
+static struct own *own_for(PyInterpreterState *interp) {
+  for (struct own *own = owned; own; own = own->next) {
+    if (own->interp == interp)
+      return own;
+  }
+  PyThreadState *state = PyThreadState_New(interp);
+  struct own *own = state ? own_new(state, interp) : NULL;
+  if (state && !own)
+    PyThreadState_Delete(state);
+  return own;
+}
+
 int pie_interp_enter(PyInterpreterState *interp) {
-  if (own.inside)
+  if (inside && inside->interp == interp)
     return 0;
-  if (!own.state)
-    own.state = PyThreadState_New(interp);
-  if (!own.state)
+  pie_interp_idle();
+  struct own *own = own_for(interp);
+  if (!own)
     return -PIE_ENOMEM;
-  enter();
+  enter(own);
   return 0;
 }
 
 void pie_interp_adopt(void) {
-  PIE_CHECK(!own.state);
-  own.state = PyEval_SaveThread();
+  PIE_CHECK(!owned);
+  PyThreadState *state = PyThreadState_Get();
+  PIE_CHECK(own_new(state, PyThreadState_GetInterpreter(state)));
+  PyEval_SaveThread();
 }
 
 void pie_interp_leave(void) {
-  PIE_CHECK(own.inside);
-  own.inside = false;
-  PIE_CHECK(PyEval_SaveThread() == own.state);
+  PIE_CHECK(inside);
+  struct own *own = inside;
+  inside = NULL;
+  PIE_CHECK(PyEval_SaveThread() == own->state);
 }
 
 void pie_interp_idle(void) {
-  if (own.inside)
+  if (inside)
     pie_interp_leave();
 }
 
-bool pie_interp_is_inside(void) { return own.inside; }
-
 void pie_interp_forget(void) {
-  if (!own.state)
-    return;
-  enter();
-  PyThreadState_Clear(own.state);
-  own.inside = false;
-  PyThreadState_DeleteCurrent();
-  own.state = NULL;
+  while (owned) {
+    struct own *own = owned;
+    owned = own->next;
+    PyEval_RestoreThread(own->state);
+    PyThreadState_Clear(own->state);
+    PyThreadState_DeleteCurrent();
+    free(own);
+  }
+  last = NULL;
 }
 
+/* ---- isolated interpreters ---- */
+
+/* Before 3.14 they crash. */
+#if PY_VERSION_HEX >= 0x030e0000
+
+bool pie_interp_can_isolate(void) {
+  return true;
+}
+
+int pie_interp_new(PyInterpreterState **out, const char **why) {
+  /* But for the GIL and memory of its own, all that an ordinary program may do. */
+  const PyInterpreterConfig config = {
+      .use_main_obmalloc = 0,
+      .allow_fork = 1,
+      .allow_exec = 1,
+      .allow_threads = 1,
+      .allow_daemon_threads = 1,
+      .check_multi_interp_extensions = 1,
+      .gil = PyInterpreterConfig_OWN_GIL,
+  };
+  PyThreadState *state = NULL;
+  if (pie_interp_enter(PyInterpreterState_Main()))
+    return -PIE_ENOMEM;
+  PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
+  if (PyStatus_Exception(status)) {
+    *why = status.err_msg;
+    pie_interp_leave();
+    return -PIE_ESTART;
+  }
+  *out = PyThreadState_GetInterpreter(state);
+  inside = last = own_new(state, *out); /* the main one was left on the way */
+  PIE_CHECK(inside);
+  return 0;
+}
+
+void pie_interp_end(void) {
+  PIE_CHECK(inside && inside == owned);
+  struct own *own = inside;
+  owned = own->next;
+  inside = last = NULL;
+  Py_EndInterpreter(own->state);
+  free(own);
+}
+
+#else
+
+bool pie_interp_can_isolate(void) {
+  return false;
+}
+
+int pie_interp_new(PyInterpreterState **out, const char **why) {
+  (void)out;
+  *why = "it needs Python 3.14 or newer";
+  return -PIE_ENOTSUP;
+}
+
+void pie_interp_end(void) {}
+
+#endif
+
+/* ---- around what may block ---- */
+
 PyThreadState *pie_interp_release(void) {
-  own.inside = false;
+  inside = NULL;
   return PyEval_SaveThread();
 }
 
 void pie_interp_retake(PyThreadState *state) {
-  if (state == own.state)
-    enter();
+  if (last && state == last->state)
+    enter(last);
   else
     PyEval_RestoreThread(state);
 }
 
 PyThreadState *pie_interp_release_to_host(bool host_idles) {
-  return host_idles && own.inside ? NULL : pie_interp_release();
+  return host_idles && inside ? NULL : pie_interp_release();
 }
 
 void pie_interp_retake_from_host(PyThreadState *state) {
   if (state)
     pie_interp_retake(state);
-  else if (!own.inside)
-    enter();
+  else if (!inside)
+    enter(last);
 }
 
 uint64_t pie_interp_entries(void) { return atomic_load_explicit(&entries, memory_order_relaxed); }

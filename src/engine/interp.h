@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Entering and leaving an interpreter: the only place that takes and gives up the GIL.
+ * Entering and leaving an interpreter: the only place that takes and gives up a GIL.
  *
- * A thread works for one interpreter all its life. It may stay inside between two requests: then
- * pie_interp_idle must be called before it blocks.
+ * A thread is inside one interpreter at most, and keeps a thread state for each that it has been
+ * inside: making one costs more than a whole request. It may stay inside between two requests:
+ * then pie_interp_idle must be called before it blocks.
  */
 #ifndef PIE_ENGINE_INTERP_H
 #define PIE_ENGINE_INTERP_H
@@ -13,19 +14,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Enters with this thread's own thread state, which is made at the first time and kept; nothing to
- * do when it is inside already. 0, or -PIE_ENOMEM. */
+/* Nothing to do when it is inside already; leaves another one. 0, or -PIE_ENOMEM. */
 int pie_interp_enter(PyInterpreterState *interp);
 void pie_interp_leave(void);
 void pie_interp_idle(void); /* leaves, if this thread is inside */
-bool pie_interp_is_inside(void);
 
 /* Leaves with the state that starting Python gave this thread, and keeps it as the thread's own:
  * a second one for the same thread would confuse PyGILState_Ensure in extension modules. */
 void pie_interp_adopt(void);
 
-/* Frees this thread's state; outside. */
+/* Frees this thread's states; outside. */
 void pie_interp_forget(void);
+
+/* True where interpreters with a GIL of their own work. */
+bool pie_interp_can_isolate(void);
+/* Makes one and enters it. 0, or a negative error with why. */
+int pie_interp_new(PyInterpreterState **out, const char **why);
+void pie_interp_end(void); /* ends the one that this thread is inside, and leaves it */
 
 /* Between these two other threads run Python; for whatever may block. Any thread that is inside
  * may call them, also one that the application has started. */

@@ -26,7 +26,7 @@ void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct 
 /* ---- the table for the door ---- */
 
 static void warm(struct pie_engine *engine, const struct pie_request_info *info) {
-  pie_site_warm(&engine->world, info);
+  pie_site_warm(engine->worlds, engine->world_count, info);
 }
 
 static const struct pie_engine_ops ops = {
@@ -48,9 +48,6 @@ struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
     the_engine = calloc(1, sizeof *the_engine);
     if (!the_engine)
       return NULL;
-    the_engine->world.engine = the_engine;
-    pie_mutex_init(&the_engine->world.lock);
-    pie_cond_init(&the_engine->world.changed);
     pie_buf_init(&the_engine->failure_text, 2048);
     pie_buf_init(&the_engine->failure_detail, 64 * 1024);
   }

@@ -7,11 +7,24 @@
 
 enum { WATCH_MS = 1, WATCH_QUIET_MAX = 20 /* looks at empty queues before it sleeps */ };
 
-/* The group that this thread of the host belongs to. */
-static PIE_THREAD_LOCAL uint32_t own_group;
+/* The group that this thread of the host belongs to; the host says so with idle(). */
+static PIE_THREAD_LOCAL uint32_t own_group = PIE_NO_GROUP;
 
+/* The lane of this thread's group, or NULL. */
 static struct pie_lane *own_lane(struct pie_engine *engine) {
-  return &engine->lanes[engine->lane_count > 1 ? own_group % engine->lane_count : 0];
+  if (engine->lane_count == 1)
+    return engine->lanes;
+  return own_group == PIE_NO_GROUP ? NULL : &engine->lanes[own_group % engine->lane_count];
+}
+
+static struct pie_lane *quietest_lane(struct pie_engine *engine) {
+  struct pie_lane *best = engine->lanes;
+  for (size_t i = 1; i < engine->lane_count; i++) {
+    struct pie_lane *lane = &engine->lanes[i];
+    if (atomic_load(&lane->busy) < atomic_load(&best->busy))
+      best = lane;
+  }
+  return best;
 }
 
 /* ---- the queue; all with the lane's lock held ---- */
@@ -20,7 +33,7 @@ static struct pie_lane *own_lane(struct pie_engine *engine) {
  * application need not be thread-safe. */
 static bool has_slot(struct pie_lane *lane) {
   int in_place = atomic_load(&lane->busy) - lane->queued - lane->running;
-  return lane->running + in_place < lane->engine->config.threads;
+  return lane->running + in_place < lane->threads_max;
 }
 
 static struct pie_call *take(struct pie_lane *lane) {
@@ -74,15 +87,15 @@ static void thread_main(void *arg);
 /* With the lock held: one more thread looks at the queue. */
 static void kick(struct pie_lane *lane) {
   struct pie_thread thread;
-  const struct pie_engine_config *config = &lane->engine->config;
+  size_t stack = lane->engine->config.stack_size;
   if (!has_slot(lane))
     return;
   lane->taken_us = pie_clock_us();
   if (lane->waiting > lane->tickets) {
     lane->tickets++;
     pie_cond_signal(&lane->work);
-  } else if (lane->threads < config->threads &&
-             pie_thread_start(&thread, config->stack_size, thread_main, lane) == 0) {
+  } else if (lane->threads < lane->threads_max &&
+             pie_thread_start(&thread, stack, thread_main, lane) == 0) {
     pie_thread_detach(&thread);
     lane->threads++;
   } /* else all are busy; the queue fills up, and is answered 503 beyond its limit */
@@ -267,7 +280,7 @@ static void wait_for_turn(struct pie_lane *lane) {
 
 static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
   pie_mutex_lock(&lane->lock);
-  bool open = !lane->stopping && lane->turn_waiting < lane->engine->config.queue;
+  bool open = !lane->stopping && lane->turn_waiting < lane->queue_max;
   if (open)
     wait_for_turn(lane);
   pie_mutex_unlock(&lane->lock);
@@ -287,7 +300,7 @@ static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
 static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
   int result = -PIE_EBUSY;
   pie_mutex_lock(&lane->lock);
-  bool room = !lane->stopping && lane->queued < lane->engine->config.queue;
+  bool room = !lane->stopping && lane->queued < lane->queue_max;
   struct pie_call *copy = room ? call_new(lane) : NULL;
   if (copy) {
     *copy = *call;
@@ -308,12 +321,15 @@ int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
                     const struct pie_request_info *info, int flags) {
   struct pie_lane *lane = own_lane(engine);
   struct pie_call call = {.engine = engine,
-                          .world = lane->world,
                           .request = request,
                           .info = info,
                           .host_idles = flags & PIE_WILL_IDLE};
-  if ((flags & PIE_WILL_IDLE) && claim(lane))
+  if (lane && (flags & PIE_WILL_IDLE) && claim(lane)) {
+    call.world = lane->world;
     return serve_in_place(lane, &call);
+  }
+  lane = quietest_lane(engine);
+  call.world = lane->world;
   return flags & PIE_MAY_PEND ? enqueue(lane, &call) : serve_in_turn(lane, &call);
 }
 
@@ -325,9 +341,18 @@ void pie_pool_idle(struct pie_engine *engine, uint32_t group) {
 
 /* ---- start and end ---- */
 
-static void lane_init(struct pie_lane *lane, struct pie_engine *engine) {
+static int share(int whole, size_t parts) {
+  int part = whole / (int)parts;
+  return part ? part : 1;
+}
+
+static void lane_init(struct pie_lane *lane, struct pie_engine *engine, size_t index) {
+  const struct pie_engine_config *config = &engine->config;
+  size_t lanes_of_world = engine->lane_count / engine->world_count;
   lane->engine = engine;
-  lane->world = &engine->world;
+  lane->world = &engine->worlds[index % engine->world_count];
+  lane->threads_max = share(config->threads, lanes_of_world);
+  lane->queue_max = share(config->queue, engine->lane_count);
   pie_mutex_init(&lane->lock);
   pie_cond_init(&lane->work);
   pie_cond_init(&lane->turn);
@@ -344,7 +369,7 @@ int pie_pool_start(struct pie_engine *engine, size_t lanes) {
       return -PIE_ENOMEM;
     engine->lane_count = lanes;
     for (size_t i = 0; i < lanes; i++)
-      lane_init(&engine->lanes[i], engine);
+      lane_init(&engine->lanes[i], engine, i);
     pie_mutex_init(&dog->lock);
     pie_cond_init(&dog->wake);
   }

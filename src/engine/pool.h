@@ -11,6 +11,8 @@
  * - Queued: taken by the lane's own threads, of which one runs and keeps the GIL from request to
  *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, by the next
  *   request that comes or by the watchdog. One whose request lasted gives way to it afterwards.
+ * - Where there are several lanes, each group of the host's threads has one of them; what is not
+ *   served in place goes to the lane that has the least to do.
  * - In turn: where the host can neither idle nor let requests pend (mod_isapi), its threads run
  *   the requests, one at a time, and no longer wait for one that lasts.
  */

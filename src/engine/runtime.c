@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Start and end of Python. The thread that starts it is the engine's own from then on: Python's
- * main thread where we started Python, and the one on which applications are loaded.
+ * main thread where we started Python, and the owner of the main interpreter.
  */
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/interp.h"
 #include "engine/pool.h"
-#include "engine/site.h"
-#include "engine/state.h"
+#include "engine/world.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int fail(struct pie_engine *engine, const char *summary, const char *detail,
-                const char *advice) {
+int pie_runtime_fail(struct pie_engine *engine, const char *summary, const char *detail,
+                     const char *advice) {
   pie_buf_clear(&engine->failure_text);
   pie_buf_clear(&engine->failure_detail);
   pie_buf_adds(&engine->failure_text, summary);
@@ -61,54 +60,56 @@ static int start_python(struct pie_engine *engine) {
   PyConfig_Clear(&config);
   if (!PyStatus_Exception(status))
     return 0;
-  return fail(engine, "Python could not be started.", status.err_msg,
+  return pie_runtime_fail(engine, "Python could not be started.", status.err_msg,
               "Check that the Python installation is whole, that the account which serves may read "
               "it, and that no PYTHONHOME or PYTHONPATH is set for another Python.");
 }
 
-/* The package is found where the door lies, even when the environment does not know it. */
-static int add_package_dir(const char *folder) {
-  PyObject *path = PySys_GetObject("path"),
-           *entry = folder ? PyUnicode_DecodeFSDefault(folder) : NULL;
-  if (!path || !entry) {
-    Py_XDECREF(entry);
-    return folder ? -1 : 0;
-  }
-  int found = PySequence_Contains(path, entry);
-  int err = found < 0 ? -1 : found ? 0 : PyList_Append(path, entry);
-  Py_DECREF(entry);
-  return err;
-}
+/* ---- the worlds ---- */
 
-static int fail_with_exception(struct pie_engine *engine, const char *summary) {
-  PyObject *exception = pie_py_take_exception();
-  PyObject *text = exception ? PyObject_Str(exception) : NULL;
-  const char *detail = text ? PyUnicode_AsUTF8(text) : NULL;
-  int err = fail(engine, summary, detail, "Install pyisapie again into this environment.");
-  PyErr_Clear();
-  Py_XDECREF(text);
-  Py_XDECREF(exception);
-  return err;
-}
-
-static int import_package(struct pie_engine *engine) {
-  if (add_package_dir(engine->config.package_dir))
-    return fail_with_exception(engine, "sys.path cannot be extended.");
-  Py_XSETREF(engine->world.module, PyImport_ImportModule("pyisapie._engine"));
-  Py_XSETREF(engine->world.support, PyImport_ImportModule("pyisapie._support"));
-  if (!engine->world.module || !engine->world.support)
-    return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
-  engine->world.state = pie_state_of(engine->world.module);
-  bool multithread = engine->config.threads > 1;
-  PyObject *template =
-      PyObject_CallMethod(engine->world.support, "start", "iii", multithread,
-                          (int)engine->config.multiprocess, engine->config.switch_interval_us);
-  if (!template || !PyDict_Check(template)) {
-    Py_XDECREF(template);
-    return fail_with_exception(engine, "The package pyisapie cannot start.");
-  }
-  Py_XSETREF(engine->world.state->template, template);
+static int check_mode(struct pie_engine *engine) {
+  if (engine->config.mode == PIE_MODE_ISOLATED && !pie_interp_can_isolate())
+    return pie_runtime_fail(engine, "The mode isolated needs Python 3.14 or newer.",
+                            "This is Python " PY_VERSION ".",
+                            "Set mode to main, or install pyisapie into a newer Python.");
+  if (engine->config.mode == PIE_MODE_FREE_THREADED && PIE_PY_HAS_GIL)
+    return pie_runtime_fail(
+        engine, "The mode free-threaded needs a Python without GIL.",
+        "This is Python " PY_VERSION ", built with a GIL.",
+        "Set mode to main or isolated, or install pyisapie into a free-threaded build of Python "
+        "3.13 or newer, such as python3.14t.");
   return 0;
+}
+
+static size_t lanes_of(const struct pie_engine_config *config) {
+  size_t wanted = config->parallel ? (size_t)config->parallel : pie_processor_count();
+  if (config->mode == PIE_MODE_MAIN)
+    return 1;
+  if (config->mode == PIE_MODE_FREE_THREADED && wanted > (size_t)config->threads)
+    return (size_t)config->threads; /* the bound of what runs in one interpreter */
+  return wanted;
+}
+
+static int make_worlds(struct pie_engine *engine) {
+  size_t count = engine->config.mode == PIE_MODE_ISOLATED ? lanes_of(&engine->config) : 1;
+  if (engine->worlds)
+    return 0;
+  engine->worlds = calloc(count, sizeof *engine->worlds);
+  if (!engine->worlds)
+    return pie_runtime_fail(engine, "Out of memory.", NULL, NULL);
+  for (size_t i = 0; i < count; i++)
+    pie_world_init(&engine->worlds[i], engine);
+  engine->world_count = count;
+  return 0;
+}
+
+static int start_worlds(struct pie_engine *engine) {
+  if (engine->config.mode != PIE_MODE_ISOLATED)
+    return pie_world_start_main(&engine->worlds[0]);
+  int err = 0;
+  for (size_t i = 0; i < engine->world_count && !err; i++)
+    err = pie_world_start_isolated(&engine->worlds[i]);
+  return err;
 }
 
 int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
@@ -116,7 +117,9 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
   keep_config(engine, config);
   *failure = &engine->failure;
   engine->attached = engine->attached || (!engine->started && Py_IsInitialized());
-  int err = 0;
+  int err = check_mode(engine);
+  if (err)
+    return err;
   if (!Py_IsInitialized()) {
     err = start_python(engine);
     if (err)
@@ -124,53 +127,29 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
     pie_interp_adopt();
   }
   engine->started = true;
-  if (pie_pool_start(engine, 1))
-    return fail(engine, "No thread could be started.", NULL,
-                "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
-  engine->world.interp = PyInterpreterState_Main();
-  if (pie_interp_enter(engine->world.interp))
-    return fail(engine, "Out of memory.", NULL, NULL);
-  err = import_package(engine);
-  pie_interp_leave();
+  err = make_worlds(engine);
+  err = err ? err : start_worlds(engine);
+  if (!err && pie_pool_start(engine, lanes_of(config)))
+    err = pie_runtime_fail(
+        engine, "No thread could be started.", NULL,
+        "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
   return err;
 }
 
-/* The owner thread's life: load what is wanted. */
+/* Isolated interpreters have owners of their own. */
 void pie_runtime_run(struct pie_engine *engine) {
-  pie_mutex_lock(&engine->world.lock);
-  while (!engine->world.stopping) {
-    struct pie_site *site = engine->world.wanted;
-    if (!site) {
-      pie_cond_wait(&engine->world.changed, &engine->world.lock);
-      continue;
-    }
-    engine->world.wanted = site->next_wanted;
-    pie_mutex_unlock(&engine->world.lock);
-    if (pie_interp_enter(engine->world.interp) == 0) {
-      pie_site_load(&engine->world, site);
-      pie_interp_leave();
-    }
-    pie_mutex_lock(&engine->world.lock);
-  }
-  pie_mutex_unlock(&engine->world.lock);
+  if (engine->config.mode != PIE_MODE_ISOLATED)
+    pie_world_run(&engine->worlds[0]);
 }
 
-/* Python itself is not ended: its extension modules cannot be unloaded, and threads may still run.
- * The support module runs what atexit and logging have to do. */
 void pie_runtime_stop(struct pie_engine *engine, int timeout_ms) {
-  pie_mutex_lock(&engine->world.lock);
-  bool first = !engine->world.stopping;
-  engine->world.stopping = true;
-  pie_cond_broadcast(&engine->world.changed);
-  pie_mutex_unlock(&engine->world.lock);
+  int64_t deadline = pie_clock_ms() + timeout_ms;
+  bool first = true;
+  for (size_t i = 0; i < engine->world_count; i++)
+    first = pie_world_stop(&engine->worlds[i]) && first;
   if (!first)
     return;
-  pie_pool_stop(engine, pie_clock_ms() + timeout_ms);
-  if (pie_interp_enter(engine->world.interp))
-    return;
-  PyObject *done = PyObject_CallMethod(engine->world.support, "stop", "i", !engine->attached);
-  if (!done)
-    PyErr_Print();
-  Py_XDECREF(done);
-  pie_interp_leave();
+  pie_pool_stop(engine, deadline);
+  for (size_t i = 0; i < engine->world_count; i++)
+    pie_world_end(&engine->worlds[i], deadline);
 }

@@ -106,13 +106,18 @@ void pie_failure_free(struct pie_failure *failure) {
   *failure = (struct pie_failure){0};
 }
 
+/* With the world's lock held. */
+static void want_if_due(struct pie_world *world, struct pie_site *site) {
+  if (site->state == PIE_SITE_NEW ||
+      (site->state == PIE_SITE_FAILED && pie_clock_ms() >= site->retry_at))
+    want(world, site);
+}
+
 /* With the world's lock held; waits without it. */
 static bool ensure(struct pie_world *world, struct pie_site *site) {
   if (site->state == PIE_SITE_LOADED)
     return true;
-  if (site->state == PIE_SITE_NEW ||
-      (site->state == PIE_SITE_FAILED && pie_clock_ms() >= site->retry_at))
-    want(world, site);
+  want_if_due(world, site);
   int64_t deadline = pie_clock_ms() + world->engine->config.start_timeout_ms;
   while (site->state == PIE_SITE_LOADING && !world->stopping) {
     if (!pie_cond_wait_until(&world->changed, &world->lock, deadline) && pie_clock_ms() >= deadline)
@@ -154,10 +159,22 @@ struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_
   return site;
 }
 
-void pie_site_warm(struct pie_world *world, const struct pie_request_info *info) {
-  struct pie_failure failure = {0};
-  get_outside(world, info, &failure);
-  pie_failure_free(&failure);
+static void ask_for(struct pie_world *world, const struct pie_request_info *info) {
+  pie_mutex_lock(&world->lock);
+  struct pie_site *site = find(world, info);
+  if (site)
+    want_if_due(world, site);
+  pie_mutex_unlock(&world->lock);
+}
+
+void pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info) {
+  for (size_t i = 0; i < count; i++)
+    ask_for(&worlds[i], info);
+  for (size_t i = 0; i < count; i++) {
+    struct pie_failure failure = {0};
+    get_outside(&worlds[i], info, &failure);
+    pie_failure_free(&failure);
+  }
 }
 
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path) {

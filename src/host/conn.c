@@ -349,23 +349,25 @@ static void link_conn(struct pie_conn *conn) {
   worker->conn_count++;
 }
 
-void pie_conn_accept(struct pie_listener *listener) {
-  struct pie_worker *worker = listener->worker;
+/* A connection of this loop without a socket. NULL: out of memory. */
+static struct pie_conn *conn_open(struct pie_worker *worker, bool is_local) {
   struct pie_conn *conn = pie_conn_new(worker);
-  uv_os_fd_t fd;
-  if (!conn) {
-    listener->waiting = true; /* until another connection ends */
-    return;
-  }
-  conn->is_local = listener->is_local;
-  int err = conn->is_local ? uv_pipe_init(&worker->loop, &conn->uv.pipe, 0)
-                           : uv_tcp_init(&worker->loop, &conn->uv.tcp);
+  if (!conn)
+    return NULL;
+  conn->is_local = is_local;
+  int err = is_local ? uv_pipe_init(&worker->loop, &conn->uv.pipe, 0)
+                     : uv_tcp_init(&worker->loop, &conn->uv.tcp);
   PIE_CHECK(!err);
   uv_timer_init(&worker->loop, &conn->timer);
   conn->handles = 2;
   conn->uv.handle.data = conn->timer.data = conn;
   link_conn(conn);
-  if (uv_accept(&listener->uv.stream, &conn->uv.stream) || uv_fileno(&conn->uv.handle, &fd)) {
+  return conn;
+}
+
+static void conn_start(struct pie_conn *conn) {
+  uv_os_fd_t fd;
+  if (uv_fileno(&conn->uv.handle, &fd)) {
     pie_conn_close(conn);
     return;
   }
@@ -375,4 +377,59 @@ void pie_conn_accept(struct pie_listener *listener) {
   describe_peers(conn);
   pie_conn_deadline(conn, setting(conn, PIE_SET_HEADER_TIMEOUT));
   pie_conn_read_more(conn);
+}
+
+static void on_passed(uv_handle_t *handle) { free(handle); }
+
+/* To another loop, by way of a handle that lives for this moment only. */
+static void accept_for(struct pie_listener *listener, struct pie_worker *worker) {
+  uv_os_fd_t fd;
+  struct pie_arrival arrival = {.socket = -1, .is_local = listener->is_local};
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } *passing = calloc(1, sizeof *passing);
+  if (!passing) {
+    listener->waiting = true;
+    return;
+  }
+  int err = arrival.is_local ? uv_pipe_init(&listener->worker->loop, &passing->pipe, 0)
+                             : uv_tcp_init(&listener->worker->loop, &passing->tcp);
+  PIE_CHECK(!err);
+  if (uv_accept(&listener->uv.stream, &passing->stream) == 0 &&
+      uv_fileno(&passing->handle, &fd) == 0)
+    arrival.socket = pie_socket_duplicate((pie_socket)fd);
+  if (arrival.socket != -1 && pie_loops_pass(worker, arrival))
+    pie_socket_close(arrival.socket);
+  uv_close(&passing->handle, on_passed);
+}
+
+void pie_conn_accept(struct pie_listener *listener) {
+  struct pie_worker *worker = pie_loops_choose(listener->worker);
+  if (worker != listener->worker) {
+    accept_for(listener, worker);
+    return;
+  }
+  struct pie_conn *conn = conn_open(worker, listener->is_local);
+  if (!conn)
+    listener->waiting = true; /* until another connection ends */
+  else if (uv_accept(&listener->uv.stream, &conn->uv.stream))
+    pie_conn_close(conn);
+  else
+    conn_start(conn);
+}
+
+void pie_conn_arrive(struct pie_worker *worker, const struct pie_arrival *arrival) {
+  struct pie_conn *conn = conn_open(worker, arrival->is_local);
+  int err = !conn               ? UV_ENOMEM
+            : arrival->is_local ? uv_pipe_open(&conn->uv.pipe, (uv_file)arrival->socket)
+                                : uv_tcp_open(&conn->uv.tcp, (uv_os_sock_t)arrival->socket);
+  if (err)
+    pie_socket_close(arrival->socket);
+  if (conn && err)
+    pie_conn_close(conn);
+  else if (conn)
+    conn_start(conn);
 }

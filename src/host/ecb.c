@@ -403,8 +403,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_REPORT_UNHEALTHY:
     pie_log(x->conn->worker->log, PIE_LOG_ERROR, "the extension reports itself unhealthy: %s",
             buffer ? (const char *)buffer : "no reason given");
-    atomic_store(&x->conn->worker->unhealthy, true);
-    uv_async_send(&x->conn->worker->wake);
+    atomic_store(&x->conn->worker->first->unhealthy, true);
+    uv_async_send(&x->conn->worker->first->wake);
     return TRUE;
   default:
     return refuse(ERROR_INVALID_PARAMETER);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Our own ISAPI host. It serves any ISAPI extension over HTTP/1 and keeps IIS's side of the
- * contract. One process has one loop thread; the extension's threads do the rest:
+ * contract. A process has one loop, or several where Python can run at once on several threads;
+ * the extension's threads do the rest:
  *
  * - The loop thread accepts, reads and parses requests, and keeps the time limits.
  * - A complete request head goes to HttpExtensionProc. From then until the extension is done, its
@@ -35,7 +36,8 @@ enum {
   PIE_ARENA_MAX = 4 * 1024 * 1024,   /* memory of one request, besides its buffers */
   PIE_RESPONSE_HEAD_LIMIT = 1 << 20, /* header block of a response */
   PIE_LINGER_MS = 2000,              /* how long a client may take to see a refusal */
-  PIE_LISTENERS_MAX = 64
+  PIE_LISTENERS_MAX = 64,
+  PIE_LOOPS_MAX = 256
 };
 
 /* ---- an exchange: one request and its response ---- */
@@ -149,13 +151,30 @@ struct pie_handover {
   _Atomic(struct pie_conn *) conn; /* whose request that is */
   struct pie_mutex lock;           /* guards all below */
   struct pie_cond spare, monitor;
+  struct pie_thread threads[3];
   int spares;  /* threads that wait for the loop */
   bool passed; /* the loop is one of theirs */
   bool over;   /* the loop has ended */
   atomic_bool monitor_awake;
 };
 
+/* A connection on its way to another loop. */
+struct pie_arrival {
+  struct pie_arrival *next;
+  pie_socket socket;
+  bool is_local;
+};
+
+/* A worker process, as one of its loops sees it. The first one has what the process has once: the
+ * listening sockets, signals, the control channel, start and end of the extension. It hands each
+ * connection to the loop that has the fewest; see loops.c. */
 struct pie_worker {
+  struct pie_worker *first;   /* of the process; it may be this one */
+  struct pie_worker **others; /* of the first: the other ones */
+  size_t other_count;
+  atomic_int running; /* of the first: the others that have not ended */
+  atomic_bool full;   /* of the first: a connection waits for room */
+  uint32_t group;     /* for HttpExtensionIdle */
   uv_loop_t loop;
   int open_handles; /* of the worker's own: the loop ends when all are closed */
   const struct pie_settings *settings;
@@ -171,13 +190,15 @@ struct pie_worker {
   struct pie_listener listeners[PIE_LISTENERS_MAX];
   size_t listener_count;
   struct pie_conn *conns;
-  size_t conn_count;
+  atomic_size_t conn_count;
 
   struct pie_conn *ready, **ready_last; /* complete heads: requests for the extension */
   struct pie_handover handover;
   uv_async_t wake;
-  struct pie_mutex mail_lock;
+  struct pie_mutex mail_lock; /* guards the next five */
   struct pie_conn *mail;
+  struct pie_arrival *arrivals;
+  bool asked_to_stop, asked_to_force, over; /* over: nobody looks any more */
   uv_signal_t signals[3];
   uv_timer_t stop_timer;
   uv_pipe_t control; /* from the supervisor; its end means: stop */
@@ -223,8 +244,25 @@ int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, siz
 void pie_worker_stop(struct pie_worker *worker);
 void pie_worker_conn_gone(struct pie_worker *worker); /* room for another, or the last one */
 
+/* worker.c, for loops.c */
+struct pie_worker *pie_worker_new(struct pie_host *host); /* NULL: out of memory */
+int pie_worker_open_loop(struct pie_worker *worker);      /* 0 or negative error */
+void pie_worker_free(struct pie_worker *worker);
+void pie_worker_force(struct pie_worker *worker); /* closes what is still open */
+
+/* loops.c: on the first one's loop, but for the last two */
+int pie_loops_open(struct pie_worker *first, struct pie_host *host); /* 0 or negative error */
+void pie_loops_free(struct pie_worker *first);
+struct pie_worker *pie_loops_choose(struct pie_worker *first); /* for a new connection */
+size_t pie_loops_conn_count(struct pie_worker *first);         /* of all */
+int pie_loops_pass(struct pie_worker *worker, struct pie_arrival arrival); /* -PIE_ENOMEM */
+void pie_loops_ask_to_stop(struct pie_worker *first, bool force);
+void pie_loops_on_wake(struct pie_worker *worker); /* on the worker's own */
+void pie_loops_ended(struct pie_worker *worker);   /* the same: its loop is over */
+
 /* loop.c */
-int pie_loop_run(struct pie_worker *worker);                         /* to its end */
+int pie_loop_start(struct pie_worker *worker); /* its threads: 0 or -PIE_ESTART */
+void pie_loop_join(struct pie_worker *worker); /* waits for its end */
 void pie_loop_add(struct pie_worker *worker, struct pie_conn *conn); /* a complete head */
 /* Must be asked before anything blocks: false on the thread that has the loop, outside requests.
  * Within one it gives the loop away, and what the extension holds. */
@@ -236,6 +274,7 @@ bool pie_loop_has_loop(const struct pie_exchange *x);
 struct pie_conn *pie_conn_new(struct pie_worker *worker);
 void pie_conn_free(struct pie_conn *conn);
 void pie_conn_accept(struct pie_listener *listener);
+void pie_conn_arrive(struct pie_worker *worker, const struct pie_arrival *arrival);
 void pie_conn_refuse(struct pie_conn *conn, int status, const char *text);
 void pie_conn_close(struct pie_conn *conn);
 void pie_conn_abort(struct pie_conn *conn); /* so that the client sees that something is missing */

@@ -26,7 +26,7 @@ enum {
 /* This thread is about to block: the extension gives up what it holds on it. */
 static void idle(struct pie_worker *worker) {
   if (worker->extension.idle)
-    worker->extension.idle(0);
+    worker->extension.idle(worker->group);
 }
 
 /* ---- handing over ---- */
@@ -208,10 +208,12 @@ static void end(struct pie_handover *h) {
 static void take_part(struct pie_worker *worker, bool has_loop) {
   idle(worker); /* says that this host does so */
   while (has_loop || wait_for_loop(worker)) {
-    if (drive(worker))
+    if (drive(worker)) {
       end(&worker->handover);
-    else
+      pie_loops_ended(worker);
+    } else {
       idle(worker);
+    }
     has_loop = false;
   }
 }
@@ -222,23 +224,25 @@ static void spare_main(void *arg) { take_part(arg, false); }
 
 /* The threads are ours, both of them: the calling one may be Python's main thread, which has a
  * thread state already. */
-int pie_loop_run(struct pie_worker *worker) {
+int pie_loop_start(struct pie_worker *worker) {
   struct pie_handover *h = &worker->handover;
-  struct pie_thread first, spare, monitor;
   size_t stack = (size_t)worker->settings->number[PIE_SET_STACK_SIZE];
   pie_mutex_init(&h->lock);
   pie_cond_init(&h->spare);
   pie_cond_init(&h->monitor);
   worker->ready_last = &worker->ready;
-  if (pie_thread_start(&monitor, MONITOR_STACK, monitor_main, worker) ||
-      pie_thread_start(&spare, stack, spare_main, worker) ||
-      pie_thread_start(&first, stack, first_main, worker))
+  if (pie_thread_start(&h->threads[0], MONITOR_STACK, monitor_main, worker) ||
+      pie_thread_start(&h->threads[1], stack, spare_main, worker) ||
+      pie_thread_start(&h->threads[2], stack, first_main, worker))
     return -PIE_ESTART;
-  pie_thread_join(&first);
-  pie_thread_join(&spare);
-  pie_thread_join(&monitor);
+  return 0;
+}
+
+void pie_loop_join(struct pie_worker *worker) {
+  struct pie_handover *h = &worker->handover;
+  for (int i = 0; i < 3; i++)
+    pie_thread_join(&h->threads[i]);
   pie_cond_destroy(&h->spare);
   pie_cond_destroy(&h->monitor);
   pie_mutex_destroy(&h->lock);
-  return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker process: the loop, the listening sockets, the extension, start and stop.
+ * A worker process: the listening sockets, the extension, start and stop.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -51,7 +51,7 @@ static void on_terminated(uv_work_t *work, int status) {
 
 /* No request runs any more: the extension may end. It can take its time, so not on the loop. */
 static void terminate(struct pie_worker *worker) {
-  if (worker->terminating || worker->warming)
+  if (worker->terminating || worker->warming || atomic_load(&worker->running))
     return;
   worker->terminating = true;
   worker->terminate_work.data = worker;
@@ -64,6 +64,24 @@ static void stop_conns(struct pie_worker *worker) {
     next = conn->next;
     pie_conn_stop(conn);
   }
+}
+
+/* The end of a loop that is not the first: it wakes the first one. */
+static void end_loop(struct pie_worker *worker) {
+  pie_mutex_lock(&worker->mail_lock);
+  worker->over = true;
+  pie_mutex_unlock(&worker->mail_lock);
+  close_handle(worker, &worker->wake);
+  close_handle(worker, &worker->stop_timer);
+}
+
+static void end_if_idle(struct pie_worker *worker) {
+  if (!worker->stopping || worker->conn_count)
+    return;
+  if (worker == worker->first)
+    terminate(worker);
+  else
+    end_loop(worker);
 }
 
 static void on_stop_timer(uv_timer_t *timer) {
@@ -80,6 +98,10 @@ static void on_stop_timer(uv_timer_t *timer) {
   uv_timer_start(timer, on_stop_timer, FORCED_MS, 0);
 }
 
+void pie_worker_force(struct pie_worker *worker) {
+  uv_timer_start(&worker->stop_timer, on_stop_timer, 0, 0);
+}
+
 void pie_worker_stop(struct pie_worker *worker) {
   if (worker->stopping)
     return;
@@ -89,24 +111,38 @@ void pie_worker_stop(struct pie_worker *worker) {
   uint64_t limit = (uint64_t)setting(worker, PIE_SET_SHUTDOWN_TIMEOUT);
   if (limit)
     uv_timer_start(&worker->stop_timer, on_stop_timer, limit, 0);
+  if (worker == worker->first)
+    pie_loops_ask_to_stop(worker, false);
   stop_conns(worker);
-  if (!worker->conn_count)
-    terminate(worker);
+  end_if_idle(worker);
+}
+
+static bool is_full(struct pie_worker *first) {
+  return pie_loops_conn_count(first) >= (size_t)setting(first, PIE_SET_CONNECTIONS);
+}
+
+/* On the first one's loop: there may be room for connections that wait. */
+static void accept_waiting(struct pie_worker *first) {
+  for (size_t i = 0; i < first->listener_count && !first->stopping; i++) {
+    struct pie_listener *listener = &first->listeners[i];
+    if (!listener->waiting)
+      continue;
+    atomic_store(&first->full, true); /* before the look: who closes one looks after it */
+    if (is_full(first))
+      return;
+    listener->waiting = false;
+    pie_conn_accept(listener); /* libuv comes back for the next ones */
+  }
+  atomic_store(&first->full, false);
 }
 
 void pie_worker_conn_gone(struct pie_worker *worker) {
-  if (worker->stopping) {
-    if (!worker->conn_count)
-      terminate(worker);
-    return;
-  }
-  for (size_t i = 0; i < worker->listener_count; i++) {
-    if (worker->listeners[i].waiting) {
-      worker->listeners[i].waiting = false;
-      pie_conn_accept(&worker->listeners[i]);
-      return;
-    }
-  }
+  struct pie_worker *first = worker->first;
+  end_if_idle(worker);
+  if (worker == first && !worker->stopping)
+    accept_waiting(first);
+  else if (atomic_load(&first->full))
+    uv_async_send(&first->wake);
 }
 
 /* ---- what wakes the loop ---- */
@@ -122,10 +158,14 @@ static void on_wake(uv_async_t *wake) {
     mail = conn->next_mail;
     pie_exchange_end(&conn->exchange);
   }
+  pie_loops_on_wake(worker);
+  if (worker == worker->first)
+    accept_waiting(worker);
   if (atomic_load(&worker->unhealthy) && !worker->stopping) {
     worker->exit_code = 1;
     pie_worker_stop(worker);
   }
+  end_if_idle(worker);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -133,7 +173,8 @@ static void on_signal(uv_signal_t *handle, int number) {
   if (number == SIGHUP)
     return;                                       /* the supervisor's business */
   if (worker->stopping && !worker->has_control) { /* asked twice, by a person */
-    uv_timer_start(&worker->stop_timer, on_stop_timer, 0, 0);
+    pie_worker_force(worker);
+    pie_loops_ask_to_stop(worker, true);
     return;
   }
   pie_worker_stop(worker);
@@ -168,11 +209,8 @@ static void on_connection(uv_stream_t *server, int status) {
   }
   if (worker->stopping)
     return;
-  if (worker->conn_count >= (size_t)setting(worker, PIE_SET_CONNECTIONS)) {
-    listener->waiting = true; /* libuv keeps it until it is accepted */
-    return;
-  }
-  pie_conn_accept(listener);
+  listener->waiting = true; /* libuv keeps it until it is accepted */
+  accept_waiting(worker);
 }
 
 static int listen_on(struct pie_worker *worker, const struct pie_bound *bound) {
@@ -328,6 +366,8 @@ static void set_up(struct pie_worker *worker, struct pie_host *host) {
     snprintf(worker->server_line, sizeof worker->server_line, "Server: %s\r\n", server);
   pie_mutex_init(&worker->mail_lock);
   pie_mutex_init(&worker->date_lock);
+  worker->first = worker;
+  worker->group = HSE_NO_GROUP;
 }
 
 /* Extensions that are not ours block the thread they run on; so does ours under mod_isapi. */
@@ -341,12 +381,16 @@ static void choose_threads(struct pie_worker *worker) {
   uv_os_setenv("UV_THREADPOOL_SIZE", count);
 }
 
-static void open_handles(struct pie_worker *worker, const struct pie_host *host) {
-  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+static void open_handles(struct pie_worker *worker) {
   uv_async_init(&worker->loop, &worker->wake, on_wake);
   uv_timer_init(&worker->loop, &worker->stop_timer);
   worker->wake.data = worker->stop_timer.data = worker;
   worker->open_handles += 2;
+}
+
+/* What the process has once. */
+static void open_first_handles(struct pie_worker *worker, const struct pie_host *host) {
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     uv_signal_init(&worker->loop, &worker->signals[i]);
     worker->signals[i].data = worker;
@@ -363,33 +407,53 @@ static void open_handles(struct pie_worker *worker, const struct pie_host *host)
     uv_read_start((uv_stream_t *)&worker->control, on_control_alloc, on_control);
 }
 
-static void free_worker(struct pie_worker *worker) {
-  pie_log_file_close(worker->access);
+struct pie_worker *pie_worker_new(struct pie_host *host) {
+  struct pie_worker *worker = calloc(1, sizeof *worker);
+  if (worker)
+    set_up(worker, host);
+  return worker;
+}
+
+int pie_worker_open_loop(struct pie_worker *worker) {
+  if (uv_loop_init(&worker->loop))
+    return -PIE_ENOMEM;
+  open_handles(worker);
+  return 0;
+}
+
+void pie_worker_free(struct pie_worker *worker) {
   pie_mutex_destroy(&worker->mail_lock);
   pie_mutex_destroy(&worker->date_lock);
   free(worker);
 }
 
-int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t count) {
-  struct pie_worker *worker = calloc(1, sizeof *worker);
-  if (!worker)
-    return 1;
-  struct warm_up warm_up = {worker, bound, count};
-  set_up(worker, host);
-  if (load_extension(worker) || open_access_log(worker) || uv_loop_init(&worker->loop)) {
-    free_worker(worker);
-    return 1;
-  }
+static int run(struct pie_worker *worker, struct pie_host *host, struct warm_up *warm_up) {
   choose_threads(worker);
-  open_handles(worker, host);
-  start_extension(worker, &warm_up);
-  if (pie_loop_run(worker)) {
+  open_first_handles(worker, host);
+  int err = pie_loops_open(worker, host);
+  if (!err) {
+    start_extension(worker, warm_up);
+    err = pie_loop_start(worker);
+  }
+  if (err) {
     pie_log(worker->log, PIE_LOG_ERROR, "no thread could be started (setting stack-size?)");
     pie_process_exit(1);
   }
+  pie_loop_join(worker);
+  pie_loops_free(worker);
   PIE_CHECK(worker->open_handles == 0);
   uv_loop_close(&worker->loop);
-  int code = worker->exit_code;
-  free_worker(worker);
+  return worker->exit_code;
+}
+
+int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t count) {
+  struct pie_worker *worker = pie_worker_new(host);
+  struct warm_up warm_up = {worker, bound, count};
+  if (!worker)
+    return 1;
+  bool good = !load_extension(worker) && !open_access_log(worker) && !pie_worker_open_loop(worker);
+  int code = good ? run(worker, host, &warm_up) : 1;
+  pie_log_file_close(worker->access);
+  pie_worker_free(worker);
   return code;
 }

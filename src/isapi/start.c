@@ -145,6 +145,8 @@ static bool start_engine(struct pie_door *door) {
       .executable = door->python.executable,
       .home = door->python.home,
       .package_dir = door->python.package_dir,
+      .mode = (enum pie_mode)settings->number[PIE_SET_MODE],
+      .parallel = (int)settings->number[PIE_SET_PARALLEL],
       .threads = (int)settings->number[PIE_SET_THREADS],
       .queue = (int)settings->number[PIE_SET_QUEUE],
       .switch_interval_us = (int)settings->number[PIE_SET_SWITCH_INTERVAL],

@@ -147,6 +147,9 @@ int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms);
 bool pie_socket_is_connected(pie_socket socket);
 void pie_socket_shutdown(pie_socket socket); /* both ways; wakes up who waits for it */
 void pie_socket_close(pie_socket socket);
+/* Another handle of the same socket, for another event loop, or -1: where that cannot be. */
+pie_socket pie_socket_duplicate(pie_socket socket);
+extern const bool pie_socket_can_move;
 
 /* A listening socket for HOST:PORT, [IPV6]:PORT, unix:PATH or fd:N, which new processes can
  * inherit. url (at least 256 bytes) gets what to tell people; is_local says that it is a Unix

@@ -3,6 +3,7 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -77,3 +78,9 @@ int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms) {
 void pie_socket_shutdown(pie_socket socket) { shutdown((int)socket, SHUT_RDWR); }
 
 void pie_socket_close(pie_socket socket) { close((int)socket); }
+
+const bool pie_socket_can_move = true;
+
+pie_socket pie_socket_duplicate(pie_socket socket) {
+  return fcntl((int)socket, F_DUPFD_CLOEXEC, 0);
+}

@@ -66,3 +66,11 @@ int pie_socket_wait(pie_socket socket, bool to_write, int timeout_ms) {
 void pie_socket_shutdown(pie_socket socket) { shutdown((SOCKET)socket, SD_BOTH); }
 
 void pie_socket_close(pie_socket socket) { closesocket((SOCKET)socket); }
+
+/* A socket stays with the completion port of the loop that accepted it. */
+const bool pie_socket_can_move = false;
+
+pie_socket pie_socket_duplicate(pie_socket socket) {
+  (void)socket;
+  return -1;
+}

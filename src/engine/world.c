@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/world.h"
+
+#include "base/error.h"
+#include "engine/interp.h"
+#include "engine/site.h"
+#include "engine/state.h"
+
+void pie_world_init(struct pie_world *world, struct pie_engine *engine) {
+  world->engine = engine;
+  pie_mutex_init(&world->lock);
+  pie_cond_init(&world->changed);
+}
+
+/* ---- what is done inside ---- */
+
+/* The package is found where the door lies, even when the environment does not know it. */
+static int add_package_dir(const char *folder) {
+  PyObject *path = PySys_GetObject("path"),
+           *entry = folder ? PyUnicode_DecodeFSDefault(folder) : NULL;
+  if (!path || !entry) {
+    Py_XDECREF(entry);
+    return folder ? -1 : 0;
+  }
+  int found = PySequence_Contains(path, entry);
+  int err = found < 0 ? -1 : found ? 0 : PyList_Append(path, entry);
+  Py_DECREF(entry);
+  return err;
+}
+
+static int fail_with_exception(struct pie_engine *engine, const char *summary) {
+  PyObject *exception = pie_py_take_exception();
+  PyObject *text = exception ? PyObject_Str(exception) : NULL;
+  const char *detail = text ? PyUnicode_AsUTF8(text) : NULL;
+  int err = pie_runtime_fail(engine, summary, detail,
+                             "Install pyisapie again into this environment.");
+  PyErr_Clear();
+  Py_XDECREF(text);
+  Py_XDECREF(exception);
+  return err;
+}
+
+static int import_package(struct pie_world *world) {
+  struct pie_engine *engine = world->engine;
+  const struct pie_engine_config *config = &engine->config;
+  if (add_package_dir(config->package_dir))
+    return fail_with_exception(engine, "sys.path cannot be extended.");
+  Py_XSETREF(world->module, PyImport_ImportModule("pyisapie._engine"));
+  Py_XSETREF(world->support, PyImport_ImportModule("pyisapie._support"));
+  if (!world->module || !world->support)
+    return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
+  world->state = pie_state_of(world->module);
+  /* Interpreters are to each other what processes are. */
+  bool multiprocess = config->multiprocess || engine->world_count > 1;
+  PyObject *template =
+      PyObject_CallMethod(world->support, "start", "iiii", (int)config->mode, config->threads > 1,
+                          (int)multiprocess, config->switch_interval_us);
+  if (!template || !PyDict_Check(template)) {
+    Py_XDECREF(template);
+    return fail_with_exception(engine, "The package pyisapie cannot start.");
+  }
+  Py_XSETREF(world->state->template, template);
+  return 0;
+}
+
+static void set_progress(struct pie_world *world, enum pie_world_progress progress) {
+  pie_mutex_lock(&world->lock);
+  world->progress = progress;
+  pie_cond_broadcast(&world->changed);
+  pie_mutex_unlock(&world->lock);
+}
+
+int pie_world_start_main(struct pie_world *world) {
+  world->interp = PyInterpreterState_Main();
+  if (pie_interp_enter(world->interp))
+    return pie_runtime_fail(world->engine, "Out of memory.", NULL, NULL);
+  int err = import_package(world);
+  pie_interp_leave();
+  if (!err)
+    set_progress(world, PIE_WORLD_READY);
+  return err;
+}
+
+/* ---- an interpreter of its own ---- */
+
+static int make(struct pie_world *world) {
+  const char *why = NULL;
+  if (pie_interp_new(&world->interp, &why))
+    return pie_runtime_fail(world->engine, "An interpreter for the mode isolated cannot be made.",
+                            why, "Set mode to main, or report this with the text above.");
+  int err = import_package(world);
+  if (err) {
+    Py_CLEAR(world->module);
+    Py_CLEAR(world->support);
+    pie_interp_end();
+    world->interp = NULL;
+  } else {
+    pie_interp_leave();
+  }
+  return err;
+}
+
+static void owner_main(void *arg) {
+  struct pie_world *world = arg;
+  bool good = make(world) == 0;
+  set_progress(world, good ? PIE_WORLD_READY : PIE_WORLD_NONE);
+  if (good)
+    pie_world_run(world);
+}
+
+int pie_world_start_isolated(struct pie_world *world) {
+  struct pie_thread thread;
+  if (world->progress == PIE_WORLD_READY)
+    return 0; /* since an earlier try */
+  world->progress = PIE_WORLD_STARTING;
+  if (pie_thread_start(&thread, world->engine->config.stack_size, owner_main, world)) {
+    world->progress = PIE_WORLD_NONE;
+    return pie_runtime_fail(
+        world->engine, "No thread could be started.", NULL,
+        "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
+  }
+  pie_thread_detach(&thread);
+  pie_mutex_lock(&world->lock);
+  while (world->progress == PIE_WORLD_STARTING)
+    pie_cond_wait(&world->changed, &world->lock);
+  bool ready = world->progress == PIE_WORLD_READY;
+  pie_mutex_unlock(&world->lock);
+  return ready ? 0 : -PIE_ESTART;
+}
+
+/* ---- the owner's life ---- */
+
+/* Python itself is not ended: its extension modules cannot be unloaded, and threads may still run.
+ * The support module runs what threading, atexit and logging have to do. */
+static void run_end(struct pie_world *world) {
+  if (pie_interp_enter(world->interp))
+    return;
+  bool others_end = world->engine->attached && world->interp == PyInterpreterState_Main();
+  PyObject *done = PyObject_CallMethod(world->support, "stop", "i", !others_end);
+  if (!done)
+    PyErr_Print();
+  Py_XDECREF(done);
+  pie_interp_leave();
+}
+
+/* With the lock held. */
+static void load_next(struct pie_world *world) {
+  struct pie_site *site = world->wanted;
+  world->wanted = site->next_wanted;
+  pie_mutex_unlock(&world->lock);
+  if (pie_interp_enter(world->interp) == 0) {
+    pie_site_load(world, site);
+    pie_interp_leave();
+  }
+  pie_mutex_lock(&world->lock);
+}
+
+void pie_world_run(struct pie_world *world) {
+  pie_mutex_lock(&world->lock);
+  while (world->progress != PIE_WORLD_ENDING) {
+    if (world->wanted && !world->stopping)
+      load_next(world);
+    else
+      pie_cond_wait(&world->changed, &world->lock);
+  }
+  pie_mutex_unlock(&world->lock);
+  run_end(world);
+  set_progress(world, PIE_WORLD_OVER);
+}
+
+bool pie_world_stop(struct pie_world *world) {
+  pie_mutex_lock(&world->lock);
+  bool first = !world->stopping;
+  world->stopping = true;
+  pie_cond_broadcast(&world->changed);
+  pie_mutex_unlock(&world->lock);
+  return first;
+}
+
+void pie_world_end(struct pie_world *world, int64_t deadline) {
+  pie_mutex_lock(&world->lock);
+  if (world->progress == PIE_WORLD_READY)
+    world->progress = PIE_WORLD_ENDING;
+  pie_cond_broadcast(&world->changed);
+  while (world->progress == PIE_WORLD_ENDING &&
+         pie_cond_wait_until(&world->changed, &world->lock, deadline))
+    ;
+  pie_mutex_unlock(&world->lock);
+}
