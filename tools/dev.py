@@ -23,6 +23,7 @@ SOURCES = ("src", "include", "python", "meson.build", "meson.options", "pyprojec
 DEMO = ROOT / "examples" / "demo"
 DEMO_APP = "demo.wsgi:application"
 OTHER_PYTHON = "cpython-3.14-linux"  # beside the machine's own, in every test run
+THREADED_PYTHON = "cpython-3.13t-linux"  # without GIL
 ALL_PYTHONS = ("cpython-3.12-linux", "cpython-3.13-linux", "cpython-3.14-linux")
 WINDOWS_PYTHONS = ("cpython-3.13-windows",)
 ALL_WINDOWS_PYTHONS = (
@@ -230,11 +231,13 @@ def test_c(env: Environment, kind: str = "address,undefined") -> None:
     run(env.command("meson"), "test", "-C", folder, "--print-errorlogs", env=env.env | options)
 
 
-def test_python(env: Environment, arguments: Sequence[str], everything: bool) -> None:
+def test_python(
+    env: Environment, arguments: Sequence[str], everything: bool, mode: str = ""
+) -> None:
     env.build()
     env.install("tests", ROOT / "tests" / "requirements.txt")
     marks = [] if everything else ["-m", "not long"]
-    run(env.python, "-m", "pytest", *marks, *arguments, env=env.env)
+    run(env.python, "-m", "pytest", *marks, *arguments, env={**env.env, "TEST_MODE": mode})
 
 
 def test_python_sanitized(python: Path) -> None:
@@ -303,7 +306,13 @@ def command_test(options: argparse.Namespace) -> int:
         steps.do(f"tests on {name}", lambda name=name: test_python(
             environment_of(name), [] if options.all else ["-m", "not long and not browser"],
             True))  # fmt: skip
+    quick = ["-m", "not long and not browser"]
+    steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
+        environment_of(OTHER_PYTHON), quick, True, "isolated"))  # fmt: skip
     if options.all:
+        for mode in ("main", "free-threaded"):
+            steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
+                environment_of(THREADED_PYTHON), quick, True, mode))  # fmt: skip
         steps.do("tests in C, with the thread sanitizer", test_c, env, "thread")
         steps.do("tests in Python, with sanitizers", test_python_sanitized, Path(sys.executable))
     return steps.end()

@@ -147,6 +147,38 @@ def make_cpython_windows(part: Part, work: Path, made: Path, _target: Path) -> N
         shutil.copy(file, made)  # the DLL needs it beside itself
 
 
+def make_cpython_threaded(part: Part, work: Path, made: Path, target: Path) -> None:
+    """A CPython without GIL and with a shared library, built from Debian's source. Raises PartError."""
+    package, release = part.package.removeprefix("Debian ").split(":")
+    archive, _ = fetch_debian_source(package, part.version, work, release)
+    source = unpack_tar(checked(archive, part, "try again later"), work / "source")
+    python = f"python{feature_version(part)}t"
+    run(
+        [
+            "./configure", "--quiet", "--disable-gil", "--enable-shared", "--without-ensurepip",
+            "--disable-test-modules", f"--prefix={target}", "LDFLAGS=-Wl,-rpath,'$$ORIGIN/../lib'",
+        ],
+        "the free-threaded CPython cannot be configured",
+        folder=source,
+    )  # fmt: skip
+    jobs = f"-j{os.cpu_count() or 1}"
+    say(f"building {python}: some minutes")
+    run(["make", "-s", jobs], "the free-threaded CPython cannot be built", folder=source)
+    staged = work / "staged"
+    run(
+        ["make", "-s", "install", f"DESTDIR={staged}"],
+        "the free-threaded CPython cannot be installed",
+        folder=source,
+    )
+    for folder in (staged / target.relative_to("/")).iterdir():
+        place(folder, made / folder.name)
+    code = "import ctypes, sqlite3, ssl, sys, venv, zlib; assert not sys._is_gil_enabled()"
+    run(
+        [str(made / "bin" / python), "-I", "-c", code],
+        f"{part.name} is not whole: it needs Debian's libffi-dev, libsqlite3-dev, libssl-dev and zlib1g-dev",
+    )
+
+
 def make_mod_isapi(part: Part, work: Path, made: Path, _target: Path) -> None:
     """Apache's own mod_isapi.so, built for the httpd that is installed. Raises PartError."""
     apxs = tool("apxs2", "apache2-dev")
@@ -235,6 +267,11 @@ PARTS = {
             "CPython for Windows: to build against, to run under Wine", make_cpython_windows,
         ),
         Part(
+            "cpython-3.13t-linux", "3.13.5-2", "Debian python3.13:trixie",
+            "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
+            "CPython without GIL, built here, for tests", make_cpython_threaded, variant=the_folder,
+        ),
+        Part(
             "mod-isapi", "as httpd", "Debian apache2", "checked by apt",
             "Apache's mod_isapi for the installed httpd, for tests", make_mod_isapi, variant=httpd_version,
         ),
@@ -303,12 +340,14 @@ def fetch_jar(part: Part, work: Path) -> Path:
     return checked(work / f"{artifact}-{part.version}-{classifier}.jar", part, cure)
 
 
-def fetch_debian_source(package: str, version: str, work: Path) -> tuple[Path, str]:
+def fetch_debian_source(
+    package: str, version: str, work: Path, release: str = ""
+) -> tuple[Path, str]:
     """Downloads the upstream archive of a source package: of `version`, or else of the newest that the mirror has.
 
-    Returns the archive and its version. apt checks the signatures. Raises PartError.
+    The package is looked for in `release`, by default the installed one. Returns the archive and its version. apt checks the signatures. Raises PartError.
     """
-    apt = PrivateApt(work / "apt")
+    apt = PrivateApt(work / "apt", release)
     versions = apt.source_versions(package)
     failure = PartError(f"apt knows no source package {package}.")
     for candidate in [version, *(other for other in versions if other != version)]:
@@ -329,13 +368,13 @@ def fetch_debian_source(package: str, version: str, work: Path) -> tuple[Path, s
 class PrivateApt:
     """apt with the source packages of the system's own Debian or Ubuntu entries; its lists stay as they are."""
 
-    def __init__(self, folder: Path) -> None:
-        """Fetches the lists into `folder`. Raises PartError."""
+    def __init__(self, folder: Path, release: str = "") -> None:
+        """Fetches the lists of a release (by default the installed one) into `folder`. Raises PartError."""
         for name in ("lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
         sources = folder / "parts.sources"
         sources.write_text(
-            "\n".join(source_entries(Path("/etc/apt"), codename())), encoding="utf-8"
+            "\n".join(source_entries(Path("/etc/apt"), codename(), release)), encoding="utf-8"
         )
         self.options = [
             "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-",
@@ -389,10 +428,10 @@ def codename() -> str:
         ) from error
 
 
-def source_entries(folder: Path, release: str) -> list[str]:
+def source_entries(folder: Path, release: str, other: str = "") -> list[str]:
     """The entries of apt for this release's main component, turned into entries for source packages.
 
-    Reads sources.list and sources.list.d in `folder`, both kinds of files. Raises PartError when there are none.
+    With `other`, they become entries of that release. Reads sources.list and sources.list.d in `folder`, both kinds of files. Raises PartError when there are none.
     """
     lists = [*folder.glob("sources.list"), *folder.glob("sources.list.d/*.list")]
     entries = [
@@ -410,6 +449,7 @@ def source_entries(folder: Path, release: str) -> list[str]:
             and "main" in entry.get("Components", "").split()
             and entry.get("Enabled", "yes") != "no"
         ):
+            suites = [suite.replace(release, other or release, 1) for suite in suites]
             entry = {**entry, "Types": "deb-src", "Suites": " ".join(suites), "Components": "main"}
             chosen.append("".join(f"{key}: {value}\n" for key, value in entry.items()))
     if not chosen:

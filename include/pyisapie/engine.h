@@ -114,6 +114,14 @@ struct pie_door_ops {
   /* Ends the connection, so that a read() or write() that another thread is in returns. */
   void (*abort)(struct pie_request *request);
 
+  /* Answers in the place of the application, which has taken too long, or breaks the response off
+   * if it has begun; blocks. The request still must be ended by finish() or fail(), and nothing
+   * else; until then the door says -PIE_EGONE to everything. */
+  void (*expire)(struct pie_request *request, const struct pie_failure *failure);
+
+  /* Asks the host to replace this process, in words for its log; false: it cannot. */
+  bool (*unhealthy)(struct pie_request *request, const char *why);
+
   /* level is an enum pie_log_level. id may be empty. */
   void (*log)(struct pie_door *door, int level, struct pie_str id, struct pie_str text);
 };
@@ -136,6 +144,8 @@ struct pie_engine_config {
   int queue;               /* requests that may wait for one */
   int switch_interval_us;  /* 0: Python's own */
   int start_timeout_ms;    /* for loading an application */
+  int64_t request_timeout_ms; /* for a request, 0: no limit; and how long it may run on after */
+  int64_t recycle_timeout_ms; /* that before the process is to be replaced */
   size_t stack_size;       /* of our own threads, bytes */
   bool multiprocess;       /* other processes serve the same applications */
   bool reload;             /* watch the application's files */
@@ -162,13 +172,13 @@ struct pie_engine_ops {
   void (*run)(struct pie_engine *engine);
 
   /* Serves a request: DONE, or PENDING where the flags allow it. -PIE_EBUSY: the queue is full,
-   * and the request is untouched. The info lives as long as the request. */
+   * and the request is untouched. The info lives as long as the request. group: of the calling
+   * thread, see HttpExtensionIdle in isapi.h, or PIE_NO_GROUP. */
   int (*handle)(struct pie_engine *engine, struct pie_request *request,
-                const struct pie_request_info *info, int flags);
+                const struct pie_request_info *info, int flags, uint32_t group);
 
-  /* The calling thread is about to block: it gives up the GIL if it has it. group: see
-   * HttpExtensionIdle in isapi.h. */
-  void (*idle)(struct pie_engine *engine, uint32_t group);
+  /* The calling thread is about to block: it gives up the GIL if it has it. */
+  void (*idle)(struct pie_engine *engine);
 
   /* Loads the application that such a request would reach, as far as it is not loaded. Blocks. */
   void (*warm)(struct pie_engine *engine, const struct pie_request_info *info);

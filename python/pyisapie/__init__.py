@@ -8,4 +8,13 @@ try:
 except PackageNotFoundError:  # used from a folder, without installation
     __version__ = "unknown"
 
-__all__ = ["__version__"]
+
+class RequestTimeout(BaseException):
+    """Raised in a thread whose request takes longer than the setting request-timeout.
+
+    It is no Exception, so that an application's general ``except Exception`` does not stop it.
+    The client has been answered 504 by then.
+    """
+
+
+__all__ = ["RequestTimeout", "__version__"]

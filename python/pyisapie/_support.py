@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from pyisapie import RequestTimeout as RequestTimeout  # the engine finds it here
 from pyisapie import _engine, settings
 
 ERROR, WARNING, INFO, DEBUG = range(4)
@@ -365,6 +366,15 @@ def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
     text = f"{where}:\n" + "".join(traceback.format_exception(error))
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def stack(thread: int, seconds: float) -> str:
+    """Where a thread is whose request takes too long, for the log."""
+    frame = sys._current_frames().get(thread)
+    lines = traceback.format_stack(frame) if frame else ["  (it runs no Python code now)\n"]
+    return f"the request runs for {seconds:.1f} s, which is too long. It is here:\n" + "".join(
+        lines
+    )
 
 
 def _os_handle(descriptor: int) -> int:

@@ -41,6 +41,8 @@ GROUPS = {
     ),
     "time limits, in seconds": (
         "start-timeout",
+        "request-timeout",
+        "recycle-timeout",
         "header-timeout",
         "keepalive-timeout",
         "body-timeout",

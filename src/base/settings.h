@@ -38,6 +38,11 @@
   X(STACK_SIZE, "stack-size", SIZE, "8M", 262144, 1073741824, DOOR, "stack of each thread")        \
   X(START_TIMEOUT, "start-timeout", TIME, "60", 100, 86400000, DOOR,                               \
     "how long Python and the application may take to start")                                       \
+  X(REQUEST_TIMEOUT, "request-timeout", TIME, "0", 0, 86400000, DOOR,                              \
+    "how long the application may take for a request; then it is answered 504, and "               \
+    "pyisapie.RequestTimeout is raised in its thread; 0 means no limit")                           \
+  X(RECYCLE_TIMEOUT, "recycle-timeout", TIME, "10", 100, 86400000, DOOR,                           \
+    "how long it may run on after that before its process is replaced")                            \
   X(SHOW_ERRORS, "show-errors", CHOICE, "local|always|never", 0, 0, DOOR,                          \
     "who sees the whole text of a start-up error in the browser")                                  \
   X(RELOAD, "reload", SWITCH, "off", 0, 0, DOOR,                                                   \

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/interp.h"
+#include "engine/limit.h"
 
 static PIE_THREAD_LOCAL struct pie_call *current;
 
@@ -13,27 +14,58 @@ struct pie_call *pie_call_current(void) {
 
 void pie_call_set_current(struct pie_call *call) { current = call; }
 
+static const char time_is_over[] = "the request has taken longer than the setting request-timeout";
+
 Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity) {
-  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
-  int64_t got = call->engine->ops->read(call->request, buffer, capacity);
-  pie_interp_retake_from_host(state);
+  int64_t got = -PIE_EGONE;
+  if (pie_limit_enter(call)) {
+    PyThreadState *state = pie_interp_release_to_host(call->host_idles);
+    got = call->engine->ops->read(call->request, buffer, capacity);
+    pie_interp_retake_from_host(state);
+  }
+  pie_limit_leave(call);
   if (got >= 0)
     return (Py_ssize_t)got;
-  PyErr_SetString(PyExc_OSError, got == -PIE_ETIMEOUT
-                                     ? "the client stopped sending the request body"
-                                     : "the client ended the request before its whole body came");
+  PyErr_SetString(PyExc_OSError,
+                  atomic_load(&call->expired) ? time_is_over
+                  : got == -PIE_ETIMEOUT      ? "the client stopped sending the request body"
+                                         : "the client ended the request before its whole body "
+                                           "came");
   return -1;
 }
 
+int pie_call_respond(struct pie_call *call, const struct pie_response_head *head) {
+  int err = pie_limit_enter(call) ? call->engine->ops->respond(call->request, head) : -PIE_EGONE;
+  pie_limit_leave(call);
+  if (err == -PIE_EGONE)
+    PyErr_SetString(PyExc_ConnectionError, time_is_over);
+  else if (err == -PIE_ENOMEM)
+    PyErr_NoMemory();
+  else if (err)
+    PyErr_Format(PyExc_ValueError, "the response cannot be sent: %s",
+                 call->engine->ops->complaint(call->request));
+  return err ? -1 : 0;
+}
+
+bool pie_call_head_sent(struct pie_call *call) {
+  bool sent = !pie_limit_enter(call) || call->engine->ops->head_sent(call->request);
+  pie_limit_leave(call);
+  return sent;
+}
+
 static int sent(struct pie_call *call, int err) {
+  pie_limit_leave(call);
   if (!err)
     return 0;
   call->gone = true;
-  PyErr_SetString(PyExc_ConnectionError, pie_error_text(err));
+  PyErr_SetString(PyExc_ConnectionError,
+                  atomic_load(&call->expired) ? time_is_over : pie_error_text(err));
   return -1;
 }
 
 int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags) {
+  if (!pie_limit_enter(call))
+    return sent(call, -PIE_EGONE);
   PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   int err = call->engine->ops->write(call->request, parts, count, flags);
   pie_interp_retake_from_host(state);
@@ -41,6 +73,8 @@ int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t co
 }
 
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
+  if (!pie_limit_enter(call))
+    return sent(call, -PIE_EGONE);
   /* Reading the file may block, of which the host knows nothing. */
   PyThreadState *state = pie_interp_release();
   int err = call->engine->ops->send_file(call->request, file, offset, length, PIE_WRITE_FINAL);
@@ -48,16 +82,16 @@ int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, ui
   return sent(call, err);
 }
 
-void pie_call_wait_for(struct pie_call *call, const volatile bool *busy) {
-  if (!*busy)
+void pie_call_wait_for(struct pie_call *call, const atomic_bool *busy) {
+  if (!atomic_load(busy))
     return;
   pie_engine_log(call->engine, PIE_LOG_ERROR, call->info->id,
                  "the application has returned while another thread of its still reads or writes: "
                  "the connection is ended");
   PyThreadState *state = pie_interp_release();
-  call->engine->ops->abort(call->request);
+  call->engine->ops->abort(call->request); /* while the other one is in the door */
   pie_interp_retake(state);
-  while (*busy) {
+  while (atomic_load(busy)) {
     state = pie_interp_release();
     pie_thread_sleep_ms(1);
     pie_interp_retake(state);
@@ -66,16 +100,20 @@ void pie_call_wait_for(struct pie_call *call, const volatile bool *busy) {
 
 void pie_call_finish(struct pie_call *call, bool whole) {
   pie_call_set_current(NULL); /* its id goes with the request */
+  pie_limit_enter_last(call);
   PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->finish(call->request, whole);
   pie_interp_retake_from_host(state);
+  pie_limit_leave(call);
 }
 
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
   pie_call_set_current(NULL); /* its id goes with the request */
+  pie_limit_enter_last(call);
   PyThreadState *state = pie_interp_release_to_host(call->host_idles);
   call->engine->ops->fail(call->request, failure);
   pie_interp_retake_from_host(state);
+  pie_limit_leave(call);
 }
 
 void pie_call_log_exception(struct pie_call *call, const char *where) {

@@ -15,13 +15,17 @@ void pie_call_set_current(struct pie_call *call);
 /* Body bytes: number, 0 at the end, -1 with OSError set. */
 Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity);
 
+/* Takes status and headers: 0, or -1 with an exception set. */
+int pie_call_respond(struct pie_call *call, const struct pie_response_head *head);
+bool pie_call_head_sent(struct pie_call *call);
+
 /* Sends: 0, or -1 with OSError set; call->gone then tells that it is the client who has gone. */
 int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t count, int flags);
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length);
 
 /* Waits until *busy, which another thread has set for a read or write that it is in, is false; the
  * connection is ended so that it soon is. For what an application has left running. */
-void pie_call_wait_for(struct pie_call *call, const volatile bool *busy);
+void pie_call_wait_for(struct pie_call *call, const atomic_bool *busy);
 
 /* Ends the request in one of two ways. */
 void pie_call_finish(struct pie_call *call, bool whole);

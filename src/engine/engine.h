@@ -29,6 +29,18 @@ struct pie_call {
   PyObject *start;         /* the start_response object, while the application runs */
   struct pie_call *next;   /* in the queue, or in the list of free ones */
   int64_t began_us;        /* when it was taken from the queue */
+
+  /* With a time limit (see limit.h): */
+  struct pie_call *next_running, *previous_running;
+  uint64_t number;        /* of all calls */
+  unsigned long thread;   /* Python's name for the one that runs it */
+  int64_t began_ms;
+  atomic_int hold;        /* threads that use the request now, or the clock */
+  atomic_bool expired;    /* its time is over */
+  bool noted, raised;     /* its stack is logged; RequestTimeout is raised in its thread */
+  bool ending;            /* its thread is about to end it */
+  bool limited;
+
   bool host_idles;         /* the host calls idle() before it blocks */
   bool responded;          /* start_response has been called */
   bool gone;               /* the client has gone: nothing more can be sent */
@@ -51,6 +63,7 @@ struct pie_world {
   struct pie_site *wanted; /* the next one to load */
   enum pie_world_progress progress;
   bool stopping; /* nothing is loaded any more */
+  bool alarmed;  /* the time of some call is over */
 };
 
 /* The way of requests into an interpreter: see pool.h. */
@@ -84,6 +97,17 @@ struct pie_watchdog {
   bool started, stopping;
 };
 
+/* Looks after the time limit of requests: see limit.h. */
+struct pie_clock {
+  struct pie_mutex lock; /* guards all below, and what calls have for it */
+  struct pie_cond wake;
+  atomic_bool awake;
+  struct pie_call *running;
+  uint64_t last_number;
+  bool gave_up; /* has asked for another process */
+  bool started, stopping;
+};
+
 struct pie_engine {
   struct pie_door *door;
   const struct pie_door_ops *ops;
@@ -93,6 +117,7 @@ struct pie_engine {
   struct pie_lane *lanes; /* as many as requests may run Python at the same time */
   size_t lane_count;
   struct pie_watchdog watchdog;
+  struct pie_clock clock;
   bool attached; /* somebody else started this Python, and will end it */
   bool started;
 

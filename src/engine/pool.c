@@ -7,14 +7,11 @@
 
 enum { WATCH_MS = 1, WATCH_QUIET_MAX = 20 /* looks at empty queues before it sleeps */ };
 
-/* The group that this thread of the host belongs to; the host says so with idle(). */
-static PIE_THREAD_LOCAL uint32_t own_group = PIE_NO_GROUP;
-
-/* The lane of this thread's group, or NULL. */
-static struct pie_lane *own_lane(struct pie_engine *engine) {
+/* The lane of a group of the host's threads, or NULL. */
+static struct pie_lane *lane_of(struct pie_engine *engine, uint32_t group) {
   if (engine->lane_count == 1)
     return engine->lanes;
-  return own_group == PIE_NO_GROUP ? NULL : &engine->lanes[own_group % engine->lane_count];
+  return group == PIE_NO_GROUP ? NULL : &engine->lanes[group % engine->lane_count];
 }
 
 static struct pie_lane *quietest_lane(struct pie_engine *engine) {
@@ -318,8 +315,8 @@ static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
 }
 
 int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
-                    const struct pie_request_info *info, int flags) {
-  struct pie_lane *lane = own_lane(engine);
+                    const struct pie_request_info *info, int flags, uint32_t group) {
+  struct pie_lane *lane = lane_of(engine, group);
   struct pie_call call = {.engine = engine,
                           .request = request,
                           .info = info,
@@ -333,9 +330,8 @@ int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
   return flags & PIE_MAY_PEND ? enqueue(lane, &call) : serve_in_turn(lane, &call);
 }
 
-void pie_pool_idle(struct pie_engine *engine, uint32_t group) {
+void pie_pool_idle(struct pie_engine *engine) {
   (void)engine;
-  own_group = group;
   pie_interp_idle();
 }
 

@@ -28,10 +28,10 @@ int pie_pool_start(struct pie_engine *engine, size_t lanes);
 
 /* See pie_engine_ops.handle. */
 int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
-                    const struct pie_request_info *info, int flags);
+                    const struct pie_request_info *info, int flags, uint32_t group);
 
 /* See pie_engine_ops.idle. */
-void pie_pool_idle(struct pie_engine *engine, uint32_t group);
+void pie_pool_idle(struct pie_engine *engine);
 
 /* Waits until nothing runs, up to the deadline (pie_clock_ms); then the threads end. */
 void pie_pool_stop(struct pie_engine *engine, int64_t deadline);

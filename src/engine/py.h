@@ -36,6 +36,14 @@ static inline PyObject *pie_py_take_exception(void) {
 }
 #endif
 
+/* Without a GIL they lock an object, while the thread runs Python; with one there is no need. */
+#if PY_VERSION_HEX < 0x030d0000
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+#define Py_BEGIN_CRITICAL_SECTION2(one, two) {
+#define Py_END_CRITICAL_SECTION2() }
+#endif
+
 #ifdef Py_GIL_DISABLED
 #define PIE_PY_GIL_SLOT {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 enum { PIE_PY_HAS_GIL = 0 };

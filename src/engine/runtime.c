@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/interp.h"
+#include "engine/limit.h"
 #include "engine/pool.h"
 #include "engine/world.h"
 
@@ -129,7 +130,7 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
   engine->started = true;
   err = make_worlds(engine);
   err = err ? err : start_worlds(engine);
-  if (!err && pie_pool_start(engine, lanes_of(config)))
+  if (!err && (pie_pool_start(engine, lanes_of(config)) || pie_limit_start(engine)))
     err = pie_runtime_fail(
         engine, "No thread could be started.", NULL,
         "The process is out of memory or threads: look at its limits (ulimit -u, -v).");
@@ -152,4 +153,5 @@ void pie_runtime_stop(struct pie_engine *engine, int timeout_ms) {
   pie_pool_stop(engine, deadline);
   for (size_t i = 0; i < engine->world_count; i++)
     pie_world_end(&engine->worlds[i], deadline);
+  pie_limit_stop(engine);
 }

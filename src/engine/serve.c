@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/call.h"
+#include "engine/limit.h"
 #include "engine/site.h"
 #include "engine/wsgi.h"
 
@@ -17,7 +18,7 @@ static void answer_404(struct pie_call *call) {
   const struct pie_response_head head = {
       .status = 404, .reason = PIE_STR("Not Found"), .headers = headers, .header_count = 1};
   struct pie_str body = PIE_STR(text);
-  bool good = call->engine->ops->respond(call->request, &head) == 0 &&
+  bool good = pie_call_respond(call, &head) == 0 &&
               pie_call_write(call, &body, 1, PIE_WRITE_FINAL) == 0;
   PyErr_Clear();
   pie_call_finish(call, good);
@@ -52,7 +53,9 @@ void pie_serve(struct pie_call *call) {
     answer_404(call);
   } else {
     PyObject *context = enter_context();
+    pie_limit_begin(call);
     pie_wsgi_serve(call, mount->app, mount->length);
+    pie_limit_end(call);
     leave_context(context);
   }
   pie_call_set_current(NULL);

@@ -113,12 +113,11 @@ static void want_if_due(struct pie_world *world, struct pie_site *site) {
     want(world, site);
 }
 
-/* With the world's lock held; waits without it. */
-static bool ensure(struct pie_world *world, struct pie_site *site) {
+/* With the world's lock held; waits without it. deadline is of pie_clock_ms. */
+static bool ensure(struct pie_world *world, struct pie_site *site, int64_t deadline) {
   if (site->state == PIE_SITE_LOADED)
     return true;
   want_if_due(world, site);
-  int64_t deadline = pie_clock_ms() + world->engine->config.start_timeout_ms;
   while (site->state == PIE_SITE_LOADING && !world->stopping) {
     if (!pie_cond_wait_until(&world->changed, &world->lock, deadline) && pie_clock_ms() >= deadline)
       break;
@@ -126,11 +125,15 @@ static bool ensure(struct pie_world *world, struct pie_site *site) {
   return site->state == PIE_SITE_LOADED;
 }
 
+static int64_t start_deadline(const struct pie_world *world) {
+  return pie_clock_ms() + world->engine->config.start_timeout_ms;
+}
+
 static struct pie_site *get_outside(struct pie_world *world, const struct pie_request_info *info,
-                                    struct pie_failure *failure) {
+                                    struct pie_failure *failure, int64_t deadline) {
   pie_mutex_lock(&world->lock);
   struct pie_site *site = find(world, info);
-  bool loaded = site && ensure(world, site);
+  bool loaded = site && ensure(world, site, deadline);
   if (!loaded)
     *failure = failure_copy(!site                            ? &too_many
                             : site->state == PIE_SITE_FAILED ? &site->failure
@@ -151,7 +154,7 @@ struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_
   pie_mutex_unlock(&world->lock);
   if (!loaded) {
     PyThreadState *state = pie_interp_release();
-    site = get_outside(world, info, failure);
+    site = get_outside(world, info, failure, start_deadline(world));
     pie_interp_retake(state);
   }
   if (site)
@@ -168,11 +171,12 @@ static void ask_for(struct pie_world *world, const struct pie_request_info *info
 }
 
 void pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info) {
+  int64_t deadline = start_deadline(&worlds[0]);
   for (size_t i = 0; i < count; i++)
     ask_for(&worlds[i], info);
   for (size_t i = 0; i < count; i++) {
     struct pie_failure failure = {0};
-    get_outside(&worlds[i], info, &failure);
+    get_outside(&worlds[i], info, &failure, deadline);
     pie_failure_free(&failure);
   }
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "engine/interp.h"
+#include "engine/limit.h"
 #include "engine/site.h"
 #include "engine/state.h"
 
@@ -155,10 +156,23 @@ static void load_next(struct pie_world *world) {
   pie_mutex_lock(&world->lock);
 }
 
+/* The same. */
+static void interrupt(struct pie_world *world) {
+  world->alarmed = false;
+  pie_mutex_unlock(&world->lock);
+  if (pie_interp_enter(world->interp) == 0) {
+    pie_limit_interrupt(world);
+    pie_interp_leave();
+  }
+  pie_mutex_lock(&world->lock);
+}
+
 void pie_world_run(struct pie_world *world) {
   pie_mutex_lock(&world->lock);
   while (world->progress != PIE_WORLD_ENDING) {
-    if (world->wanted && !world->stopping)
+    if (world->alarmed)
+      interrupt(world);
+    else if (world->wanted && !world->stopping)
       load_next(world);
     else
       pie_cond_wait(&world->changed, &world->lock);

@@ -144,6 +144,13 @@ static int run(struct pie_call *call, PyObject *app, PyObject *env) {
 
 /* What is left to tell the client, and the log, after a failure. */
 static void end_failed(struct pie_call *call) {
+  if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
+    PyErr_Clear();
+    pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
+                   "the request that took too long has ended");
+    pie_call_finish(call, false);
+    return;
+  }
   if (call->gone) {
     PyErr_Clear();
     pie_engine_log(call->engine, PIE_LOG_DEBUG, call->info->id,
@@ -152,7 +159,7 @@ static void end_failed(struct pie_call *call) {
     return;
   }
   pie_call_log_exception(call, "The application failed");
-  if (call->engine->ops->head_sent(call->request))
+  if (pie_call_head_sent(call))
     pie_call_finish(call, false);
   else
     pie_call_fail(call, &app_failed);

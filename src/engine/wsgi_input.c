@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wsgi.input: the request body as it comes, through one buffer of fixed size.
+ * wsgi.input: the request body as it comes, through one buffer of fixed size. Its methods run with
+ * the object's lock, but for the time in which they wait for the client: then busy is set.
  */
 #include "base/str.h"
 #include "engine/call.h"
@@ -15,7 +16,7 @@ typedef struct {
   char *buffer;                        /* BUFFER_SIZE bytes, from the first use on */
   size_t at, end;                      /* what of it is unread */
   bool ended;
-  bool busy; /* a thread is in a read, without the GIL */
+  atomic_bool busy; /* a thread is in a read, without the lock */
 } PieWsgiInput;
 
 /* What a method has collected so far. */
@@ -138,7 +139,7 @@ static PyObject *read_line(PieWsgiInput *self, size_t limit) {
 PyDoc_STRVAR(read_doc, "read($self, size=-1, /)\n--\n\nAt most size bytes of the body; all of it "
                        "without size. Empty at the end. OSError when the client ends too early.");
 
-static PyObject *input_read(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+static PyObject *read_locked(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
   size_t limit;
   if (usable(self) || parse_size(args, count, &limit))
     return NULL;
@@ -148,7 +149,7 @@ static PyObject *input_read(PieWsgiInput *self, PyObject *const *args, Py_ssize_
 PyDoc_STRVAR(readline_doc, "readline($self, size=-1, /)\n--\n\nOne line with its newline, or at "
                            "most size bytes of it. Empty at the end.");
 
-static PyObject *input_readline(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+static PyObject *readline_locked(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
   size_t limit;
   if (usable(self) || parse_size(args, count, &limit))
     return NULL;
@@ -158,7 +159,7 @@ static PyObject *input_readline(PieWsgiInput *self, PyObject *const *args, Py_ss
 PyDoc_STRVAR(readlines_doc, "readlines($self, hint=-1, /)\n--\n\nA list of lines, until their size "
                             "reaches hint or the body ends.");
 
-static PyObject *input_readlines(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+static PyObject *readlines_locked(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
   size_t hint, total = 0;
   if (usable(self) || parse_size(args, count, &hint))
     return NULL;
@@ -178,11 +179,43 @@ static PyObject *input_readlines(PieWsgiInput *self, PyObject *const *args, Py_s
   return lines;
 }
 
-static PyObject *input_next(PieWsgiInput *self) {
+static PyObject *next_locked(PieWsgiInput *self) {
   PyObject *line = usable(self) ? NULL : read_line(self, SIZE_MAX);
   if (line && !PyBytes_GET_SIZE(line))
     Py_CLEAR(line);
   return line;
+}
+
+static PyObject *input_read(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  PyObject *result;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  result = read_locked(self, args, count);
+  Py_END_CRITICAL_SECTION();
+  return result;
+}
+
+static PyObject *input_readline(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  PyObject *result;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  result = readline_locked(self, args, count);
+  Py_END_CRITICAL_SECTION();
+  return result;
+}
+
+static PyObject *input_readlines(PieWsgiInput *self, PyObject *const *args, Py_ssize_t count) {
+  PyObject *result;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  result = readlines_locked(self, args, count);
+  Py_END_CRITICAL_SECTION();
+  return result;
+}
+
+static PyObject *input_next(PieWsgiInput *self) {
+  PyObject *result;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  result = next_locked(self);
+  Py_END_CRITICAL_SECTION();
+  return result;
 }
 
 static void input_dealloc(PieWsgiInput *self) {
@@ -235,6 +268,8 @@ PyObject *pie_wsgi_input_new(struct pie_call *call) {
 void pie_wsgi_input_close(PyObject *input) {
   PieWsgiInput *self = (PieWsgiInput *)input;
   struct pie_call *call = self->call;
+  Py_BEGIN_CRITICAL_SECTION(self);
   self->call = NULL;
+  Py_END_CRITICAL_SECTION();
   pie_call_wait_for(call, &self->busy);
 }

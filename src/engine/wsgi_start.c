@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * start_response and the write callable it returns (PEP 3333).
+ * start_response and the write callable it returns (PEP 3333). Both run with the object's lock, but
+ * for the time in which write() waits for the client: then busy is set.
  */
 #include "base/error.h"
 #include "base/str.h"
@@ -12,7 +13,7 @@ enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
 typedef struct {
   PyObject_HEAD vectorcallfunc vectorcall;
   struct pie_call *call; /* NULL when the request is over */
-  bool busy;             /* a thread is in write(), without the GIL */
+  atomic_bool busy;      /* a thread is in write(), without the lock */
 } PieWsgiStart;
 
 /* The bytes of a str that fits latin-1, without a copy. */
@@ -61,18 +62,6 @@ static int parse_header(PyObject *pair, struct pie_header *out) {
              : 0;
 }
 
-static int respond(struct pie_call *call, struct pie_response_head *head) {
-  int err = call->engine->ops->respond(call->request, head);
-  if (!err)
-    return 0;
-  if (err == -PIE_ENOMEM)
-    PyErr_NoMemory();
-  else
-    PyErr_Format(PyExc_ValueError, "the response cannot be sent: %s",
-                 call->engine->ops->complaint(call->request));
-  return -1;
-}
-
 static int take_response(struct pie_call *call, PyObject *status, PyObject *headers) {
   struct pie_header on_stack[HEADERS_ON_STACK], *list = on_stack;
   struct pie_response_head head = {0};
@@ -97,7 +86,7 @@ static int take_response(struct pie_call *call, PyObject *status, PyObject *head
     err = parse_header(PyList_GET_ITEM(headers, i), &list[i]);
   head.headers = list;
   head.header_count = (size_t)count;
-  err = err ? err : respond(call, &head);
+  err = err ? err : pie_call_respond(call, &head);
   if (list != on_stack)
     PyMem_Free(list);
   return err;
@@ -110,7 +99,7 @@ static int check_again(struct pie_call *call, PyObject *exc_info) {
     PyErr_SetString(PyExc_TypeError, "exc_info must be a tuple as sys.exc_info() gives it");
     return -1;
   }
-  if (has_info && call->engine->ops->head_sent(call->request)) {
+  if (has_info && pie_call_head_sent(call)) {
     PyObject *value = PyTuple_GET_ITEM(exc_info, 1);
     PyErr_SetObject((PyObject *)Py_TYPE(value), value);
     return -1;
@@ -123,7 +112,7 @@ static int check_again(struct pie_call *call, PyObject *exc_info) {
   return 0;
 }
 
-static PyObject *start_write(PieWsgiStart *self, PyObject *data) {
+static PyObject *write_locked(PieWsgiStart *self, PyObject *data) {
   if (!self->call) {
     PyErr_SetString(PyExc_RuntimeError, "write() was called after the end of the request");
     return NULL;
@@ -147,6 +136,14 @@ static PyObject *start_write(PieWsgiStart *self, PyObject *data) {
   Py_RETURN_NONE;
 }
 
+static PyObject *start_write(PieWsgiStart *self, PyObject *data) {
+  PyObject *result;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  result = write_locked(self, data);
+  Py_END_CRITICAL_SECTION();
+  return result;
+}
+
 static PyMethodDef write_method = {"write", (PyCFunction)(void (*)(void))start_write, METH_O,
                                    "write(data, /)\n--\n\nSend bytes of the body at once."};
 
@@ -166,20 +163,28 @@ static int parse_args(PyObject *const *args, size_t count, PyObject *names, PyOb
   return 0;
 }
 
-static PyObject *start_call(PyObject *object, PyObject *const *args, size_t flags,
-                            PyObject *names) {
-  PieWsgiStart *self = (PieWsgiStart *)object;
+static int start_locked(PieWsgiStart *self, PyObject *const *args, PyObject *exc_info) {
   struct pie_call *call = self->call;
-  PyObject *exc_info;
   if (!call) {
     PyErr_SetString(PyExc_RuntimeError, "start_response was called after the end of its request");
-    return NULL;
+    return -1;
   }
-  if (parse_args(args, (size_t)PyVectorcall_NARGS(flags), names, &exc_info) ||
-      check_again(call, exc_info) || take_response(call, args[0], args[1]))
-    return NULL;
+  if (check_again(call, exc_info) || take_response(call, args[0], args[1]))
+    return -1;
   call->responded = true;
-  return PyCFunction_New(&write_method, object);
+  return 0;
+}
+
+static PyObject *start_call(PyObject *object, PyObject *const *args, size_t flags,
+                            PyObject *names) {
+  PyObject *exc_info;
+  int err;
+  if (parse_args(args, (size_t)PyVectorcall_NARGS(flags), names, &exc_info))
+    return NULL;
+  Py_BEGIN_CRITICAL_SECTION2(object, args[1]); /* the list of headers may be shared, too */
+  err = start_locked((PieWsgiStart *)object, args, exc_info);
+  Py_END_CRITICAL_SECTION2();
+  return err ? NULL : PyCFunction_New(&write_method, object);
 }
 
 static void start_dealloc(PyObject *self) {
@@ -228,6 +233,8 @@ PyObject *pie_wsgi_start_new(struct pie_call *call) {
 void pie_wsgi_start_close(PyObject *start) {
   PieWsgiStart *self = (PieWsgiStart *)start;
   struct pie_call *call = self->call;
+  Py_BEGIN_CRITICAL_SECTION(self);
   self->call = NULL;
+  Py_END_CRITICAL_SECTION();
   pie_call_wait_for(call, &self->busy);
 }

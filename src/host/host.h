@@ -240,6 +240,8 @@ int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, siz
 
 /* What a worker says over its control channel when it accepts connections. */
 #define PIE_WORKER_READY "ready\n"
+/* and that another one must take its place at once. */
+#define PIE_WORKER_UNHEALTHY "unhealthy\n"
 
 void pie_worker_stop(struct pie_worker *worker);
 void pie_worker_conn_gone(struct pie_worker *worker); /* room for another, or the last one */

@@ -31,7 +31,7 @@ struct child {
   int64_t started_ms;
   int handles; /* open ones: freed at 0 */
   bool exited;
-  char said[16];
+  char said[sizeof PIE_WORKER_READY + sizeof PIE_WORKER_UNHEALTHY];
   size_t said_size;
 };
 
@@ -262,6 +262,26 @@ static void on_said_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) 
                      (unsigned)(sizeof child->said - 1 - child->said_size));
 }
 
+static void is_ready(struct child *child) {
+  child->state = CHILD_READY;
+  pie_log(log_of(child->supervisor), PIE_LOG_INFO, "worker %d is ready", child->process.pid);
+  if (child->replaces)
+    stop_child(child->replaces);
+  child->replaces = NULL;
+}
+
+/* It accepts no more, and ends when its other requests have; another one need not wait for that. */
+static void is_unhealthy(struct child *child) {
+  struct supervisor *s = child->supervisor;
+  int64_t delay = next_delay(s, pie_clock_ms() - child->started_ms, true);
+  pie_log(log_of(s), PIE_LOG_ERROR, "worker %d is unhealthy: another one starts in %.1f s",
+          child->process.pid, (double)delay / 1000);
+  bool replaced = is_being_replaced(s, child);
+  stop_child(child);
+  if (!replaced && !s->stopping)
+    start_later(s, NULL, delay);
+}
+
 static void on_said(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   struct child *child = stream->data;
   (void)buf;
@@ -271,13 +291,10 @@ static void on_said(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   }
   child->said_size += (size_t)n;
   child->said[child->said_size] = '\0';
-  if (child->state != CHILD_STARTING || !strstr(child->said, PIE_WORKER_READY))
-    return;
-  child->state = CHILD_READY;
-  pie_log(log_of(child->supervisor), PIE_LOG_INFO, "worker %d is ready", child->process.pid);
-  if (child->replaces)
-    stop_child(child->replaces);
-  child->replaces = NULL;
+  if (child->state == CHILD_STARTING && strstr(child->said, PIE_WORKER_READY))
+    is_ready(child);
+  if (child->state == CHILD_READY && strstr(child->said, PIE_WORKER_UNHEALTHY))
+    is_unhealthy(child);
 }
 
 static int spawn(struct supervisor *s, struct child *child, char **command) {

@@ -147,6 +147,12 @@ void pie_worker_conn_gone(struct pie_worker *worker) {
 
 /* ---- what wakes the loop ---- */
 
+static void say(struct pie_worker *worker, const char *text) {
+  uv_buf_t buf = uv_buf_init((char *)(uintptr_t)text, (unsigned)strlen(text));
+  if (worker->has_control)
+    uv_try_write((uv_stream_t *)&worker->control, &buf, 1);
+}
+
 static void on_wake(uv_async_t *wake) {
   struct pie_worker *worker = wake->data;
   pie_mutex_lock(&worker->mail_lock);
@@ -163,6 +169,7 @@ static void on_wake(uv_async_t *wake) {
     accept_waiting(worker);
   if (atomic_load(&worker->unhealthy) && !worker->stopping) {
     worker->exit_code = 1;
+    say(worker, PIE_WORKER_UNHEALTHY);
     pie_worker_stop(worker);
   }
   end_if_idle(worker);
@@ -190,12 +197,6 @@ static void on_control(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   (void)buf;
   if (n < 0)
     pie_worker_stop(stream->data); /* the supervisor wants it, or is gone */
-}
-
-static void say_ready(struct pie_worker *worker) {
-  uv_buf_t text = uv_buf_init((char *)(uintptr_t)PIE_WORKER_READY, sizeof PIE_WORKER_READY - 1);
-  if (worker->has_control)
-    uv_try_write((uv_stream_t *)&worker->control, &text, 1);
 }
 
 /* ---- listening ---- */
@@ -280,7 +281,7 @@ static void accept_now(struct pie_worker *worker, const struct pie_bound *bound,
     }
   }
   if (!worker->stopping)
-    say_ready(worker);
+    say(worker, PIE_WORKER_READY);
 }
 
 struct warm_up {

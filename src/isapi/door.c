@@ -10,6 +10,8 @@
 
 enum { PAGE_MAX = 256 * 1024, PARKED_MAX = 1024 };
 
+static PIE_THREAD_LOCAL uint32_t own_group = PIE_NO_GROUP; /* of HttpExtensionIdle */
+
 struct pie_quirks *pie_door_quirks(struct pie_door *door) {
   return &door->quirks;
 }
@@ -142,20 +144,23 @@ static bool shows_details(struct pie_request *request) {
 }
 
 static bool give_page(struct pie_request *request, const struct pie_failure *failure) {
+  bool passing = failure->status == 503, expired = failure->status == 504;
   const struct pie_header headers[] = {
       {PIE_STR("Content-Type"), PIE_STR("text/html; charset=utf-8")},
       {PIE_STR("Cache-Control"), PIE_STR("no-store")},
-      {PIE_STR("Retry-After"), PIE_STR("1")},
+      {passing ? PIE_STR("Retry-After") : PIE_STR("Connection"),
+       passing ? PIE_STR("1") : PIE_STR("close")},
   };
-  bool passing = failure->status == 503;
   struct pie_buf page;
   pie_buf_init(&page, PAGE_MAX);
   pie_startpage_render(&page, failure, request->info.id, shows_details(request));
   struct pie_response_head head = {
       .status = failure->status,
-      .reason = passing ? PIE_STR("Service Unavailable") : PIE_STR("Internal Server Error"),
+      .reason = passing   ? PIE_STR("Service Unavailable")
+                : expired ? PIE_STR("Gateway Timeout")
+                          : PIE_STR("Internal Server Error"),
       .headers = headers,
-      .header_count = passing ? 3 : 2,
+      .header_count = passing || expired ? 3 : 2,
   };
   struct pie_str body = pie_buf_str(&page);
   bool good = pie_response_take(request, &head) == 0 &&
@@ -203,6 +208,18 @@ static int op_variable(struct pie_request *request, const char *name, char *out,
 
 static void op_abort(struct pie_request *request) { pie_ecb_close(request->ecb); }
 
+static void op_expire(struct pie_request *request, const struct pie_failure *failure) {
+  pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
+               pie_str_from(failure->summary));
+  if (request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure))
+    return; /* the response is done: all that comes is refused, and finish() finds it so */
+  pie_response_break_off(request);
+}
+
+static bool op_unhealthy(struct pie_request *request, const char *why) {
+  return pie_ecb_unhealthy(request->ecb, why);
+}
+
 static void op_log(struct pie_door *door, int level, struct pie_str id, struct pie_str text) {
   pie_log_text(&door->log, (enum pie_log_level)level, id, text);
 }
@@ -220,6 +237,8 @@ const struct pie_door_ops pie_door_ops = {
     .head_sent = op_head_sent,
     .variable = op_variable,
     .abort = op_abort,
+    .expire = op_expire,
+    .unhealthy = op_unhealthy,
     .log = op_log,
 };
 
@@ -295,7 +314,7 @@ static int flags_of(struct pie_door *door) {
 
 static uint32_t pass(struct pie_door *door, struct pie_request *request, int flags) {
   bool pended = request->pended; /* then it is gone when handle() is back */
-  int code = door->ops->handle(door->engine, request, &request->info, flags);
+  int code = door->ops->handle(door->engine, request, &request->info, flags, own_group);
   if (code < 0)
     return refuse(request, &busy);
   return settle(request, pended || code == PIE_HANDLE_PENDING);
@@ -409,8 +428,9 @@ bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
 
 void pie_door_idle(struct pie_door *door, uint32_t group) {
   atomic_store_explicit(&door->host_idles, true, memory_order_relaxed);
+  own_group = group;
   if (is_ready(door))
-    door->ops->idle(door->engine, group);
+    door->ops->idle(door->engine);
 }
 
 void pie_door_stop(struct pie_door *door, int timeout_ms) {

@@ -184,3 +184,7 @@ void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb) {
 bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb) {
   return support(ecb, HSE_REQ_CLOSE_CONNECTION, NULL, NULL, NULL);
 }
+
+bool pie_ecb_unhealthy(EXTENSION_CONTROL_BLOCK *ecb, const char *why) {
+  return support(ecb, HSE_REQ_REPORT_UNHEALTHY, (void *)(uintptr_t)why, NULL, NULL);
+}

@@ -221,8 +221,7 @@ static int out_send_file(struct pie_request *request, intptr_t file, uint64_t of
   return err;
 }
 
-/* Ends it so that the client can see that something is missing. */
-static void break_off(struct pie_request *request) {
+void pie_response_break_off(struct pie_request *request) {
   if (request->response.state == PIE_RESPONSE_BROKEN)
     return;
   request->response.state = PIE_RESPONSE_BROKEN;
@@ -350,7 +349,7 @@ int pie_response_finish(struct pie_request *request, bool whole) {
   if (whole && response->state != PIE_RESPONSE_BROKEN)
     pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
                  "the application sent less than its Content-Length: the response is broken off");
-  break_off(request);
+  pie_response_break_off(request);
   request->outcome = HSE_STATUS_ERROR;
   return 0;
 }

@@ -18,6 +18,9 @@ int pie_response_write(struct pie_request *request, const struct pie_str *parts,
 int pie_response_send_file(struct pie_request *request, intptr_t file, uint64_t offset,
                            uint64_t length, int flags);
 
+/* Ends it so that the client can see that something is missing. */
+void pie_response_break_off(struct pie_request *request);
+
 /* Ends the response and sets request->outcome. -PIE_ESTATE: nothing of a body that was announced
  * has come, and nothing has left yet: another response can still be given. */
 int pie_response_finish(struct pie_request *request, bool whole);

@@ -150,6 +150,8 @@ static bool start_engine(struct pie_door *door) {
       .threads = (int)settings->number[PIE_SET_THREADS],
       .queue = (int)settings->number[PIE_SET_QUEUE],
       .switch_interval_us = (int)settings->number[PIE_SET_SWITCH_INTERVAL],
+      .request_timeout_ms = settings->number[PIE_SET_REQUEST_TIMEOUT],
+      .recycle_timeout_ms = settings->number[PIE_SET_RECYCLE_TIMEOUT],
       .start_timeout_ms = (int)settings->number[PIE_SET_START_TIMEOUT],
       .stack_size = (size_t)settings->number[PIE_SET_STACK_SIZE],
       .multiprocess = door->multiprocess,

@@ -43,7 +43,9 @@ static void add_part(struct pie_buf *page, const char *title, const char *text, 
 int pie_startpage_render(struct pie_buf *page, const struct pie_failure *failure,
                          struct pie_str reference, bool full) {
   bool passing = failure->status == 503;
-  const char *title = passing ? "Service unavailable" : "Internal server error";
+  const char *title = passing                  ? "Service unavailable"
+                      : failure->status == 504 ? "Gateway timeout"
+                                               : "Internal server error";
   pie_buf_addf(page,
                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                "<title>%s</title><style>%s</style></head>\n<body><main>\n<h1>",

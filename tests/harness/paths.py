@@ -15,6 +15,7 @@ APPS = TESTS / "apps"
 REAL_APPS = APPS / "real"
 DEMO = REPO / "examples" / "demo"
 APACHE = TESTS / "apache"
+TEST_MODE = os.environ.get("TEST_MODE", "")  # isolated, free-threaded: the suite in that mode
 SCREENSHOTS = REPO / "build" / "screenshots"
 
 
@@ -38,5 +39,9 @@ def package() -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """The environment for a server: no setting of ours leaks in from outside."""
+    if TEST_MODE:
+        # Many applications of the tests keep their state in modules: one interpreter for them.
+        parallel = "1" if TEST_MODE == "isolated" else "2"
+        more = {"PYISAPIE_MODE": TEST_MODE, "PYISAPIE_PARALLEL": parallel} | more
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYISAPIE_")}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more

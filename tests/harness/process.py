@@ -55,6 +55,12 @@ def reset_peak(pid: int) -> None:
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
+def cpu(pid: int) -> float:
+    """CPU seconds of one process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def pss(pids: list[int]) -> int:
     """Memory of processes, with shared pages divided among their users, in bytes."""
     return sum(_kilobytes(f"/proc/{pid}/smaps_rollup", "Pss") for pid in pids)

@@ -44,13 +44,13 @@ static int start(struct pie_engine *engine, const struct pie_engine_config *conf
 static void run(struct pie_engine *engine) { engine->runs++; }
 
 static int handle(struct pie_engine *engine, struct pie_request *request,
-                  const struct pie_request_info *info, int flags) {
+                  const struct pie_request_info *info, int flags, uint32_t group) {
+  (void)group;
   engine->handled++;
   return engine->handle(request, info, flags);
 }
 
-static void idle(struct pie_engine *engine, uint32_t group) {
-  (void)group;
+static void idle(struct pie_engine *engine) {
   engine->idled++;
 }
 

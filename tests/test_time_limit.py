@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings request-timeout and recycle-timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness import process
+from harness.client import NoResponse
+from harness.serve import Serve
+from harness.site import mounts
+
+Start = Callable[..., Serve]
+SOME = mounts(["hello", "process", "time_limit", "slow"])
+
+
+@pytest.fixture
+def limited(serve: Start) -> Serve:
+    """A server with a limit of half a second, on one interpreter."""
+    more = ["--request-timeout", "0.5", "--recycle-timeout", "60", "--parallel", "1"]
+    return serve(SOME, *more)
+
+
+def notes(server: Serve) -> list[str]:
+    """What the application has seen."""
+    return list(server.client().get("/time_limit?how=notes").json())
+
+
+@pytest.mark.parametrize("how", ["spin", "sleep"])
+def test_is_answered_504_and_ended(limited: Serve, how: str) -> None:
+    with limited.client() as client:
+        response = client.get(f"/time_limit?how={how}")
+    assert (response.status, response.reason) == (504, "Gateway Timeout")
+    assert response.header("Connection") == "close"
+    assert "took too long" in response.text
+    process.eventually(lambda: notes(limited) == ["RequestTimeout"], "its thread was stopped")
+    assert limited.log.wait("the request that took too long has ended")
+
+
+def test_the_stack_is_logged_under_the_request_s_id(limited: Serve) -> None:
+    with limited.client() as client:
+        text = client.get("/time_limit?how=spin").text
+    reference = text.partition("Reference ")[2].partition("<")[0]
+    assert reference
+    limited.log.wait(rf"\[{reference}\] the request runs for 0\.[5-9] s.*")
+    limited.log.wait("time_limit.py.*in spin")
+
+
+def test_others_are_served_meanwhile_and_afterwards(limited: Serve) -> None:
+    with limited.client() as late, limited.client() as other:
+        late.start("GET", "/time_limit?how=sleep")
+        for _ in range(20):
+            assert other.get("/hello").status == 200
+        assert late.response().status == 504
+        for _ in range(20):
+            assert other.get("/hello").status == 200
+    assert len(limited.workers()) == 1
+
+
+def test_a_response_that_has_begun_is_broken_off(limited: Serve) -> None:
+    with limited.client() as client:
+        response = client.get("/time_limit?how=stream")
+    assert response.status == 200
+    assert not response.complete
+    process.eventually(lambda: notes(limited) == ["closed"], "the body was closed")
+
+
+def test_who_waits_for_the_client_is_ended_too(limited: Serve) -> None:
+    with limited.client() as client:
+        client.start("POST", "/time_limit?how=read", [("Content-Length", "5")])
+        with pytest.raises((NoResponse, ConnectionError)):
+            client.response()
+    process.eventually(lambda: bool(notes(limited)), "the read has ended")
+    assert notes(limited)[0] in ("RequestTimeout",) or "request-timeout" in notes(limited)[0]
+
+
+def test_the_exception_does_not_reach_the_next_request(limited: Serve) -> None:
+    """Requests end at about the time at which they would be stopped."""
+    for _ in range(8):
+        with limited.client() as client:
+            assert client.get("/slow?seconds=0.499").status in (200, 504)
+        with limited.client() as client:
+            assert client.get("/hello").status == 200
+    assert "The application failed" not in limited.log.text()
+
+
+def test_what_does_not_end_has_its_process_replaced(serve: Start) -> None:
+    server = serve(SOME, "--request-timeout", "0.3", "--recycle-timeout", "0.5",
+                   "--shutdown-timeout", "1")  # fmt: skip
+    (before,) = server.workers()
+    with server.client() as client:
+        assert client.get("/time_limit?how=stubborn").status == 504
+        server.log.wait("does not end after")
+        server.log.wait(f"worker {before} is unhealthy")
+        with server.client() as other:
+            assert other.get("/process").json()["pid"] != before
+    process.eventually(lambda: before not in server.workers(), "the old one ends")
+    assert len(server.workers()) == 1
+
+
+def test_there_is_no_limit_by_default(serve: Start) -> None:
+    with serve(SOME).client() as client:
+        assert client.get("/slow?seconds=1.2").status == 200
