@@ -318,6 +318,7 @@ def test_reload(serve: Start, tmp_path: Path) -> None:
 def test_hand_over_on_a_busy_machine(serve: Start) -> None:
     """The loop is handed over while the request that had it ends: it must not get lost."""
     server = serve(mounts(["busy", "body_huge", "hello"]))
+    server.log.wait("is ready", timeout=30)
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
     try:
         with server.client() as client:

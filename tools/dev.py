@@ -109,6 +109,11 @@ class Environment:
         )
         stamp.write_text(text)
 
+    @property
+    def test_requirements(self) -> Path:
+        has_gil = not self.folder.name.endswith("t")
+        return ROOT / "tests" / ("requirements-gil.txt" if has_gil else "requirements.txt")
+
     def build(self) -> None:
         """Build the package and install it, if a source has changed."""
         self.install("tools", ROOT / "tools" / "requirements.txt")
@@ -235,7 +240,7 @@ def test_python(
     env: Environment, arguments: Sequence[str], everything: bool, mode: str = ""
 ) -> None:
     env.build()
-    env.install("tests", ROOT / "tests" / "requirements.txt")
+    env.install("tests", env.test_requirements)
     marks = [] if everything else ["-m", "not long"]
     run(env.python, "-m", "pytest", *marks, *arguments, env={**env.env, "TEST_MODE": mode})
 
@@ -248,7 +253,7 @@ def test_python_sanitized(python: Path) -> None:
         ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Db_lto=false"],
     )
     env.build()
-    env.install("tests", ROOT / "tests" / "requirements.txt")
+    env.install("tests", env.test_requirements)
     runtime = subprocess.run(
         ["gcc", "-print-file-name=libasan.so"], stdout=subprocess.PIPE, text=True, check=True
     )

@@ -28,9 +28,17 @@ static struct pie_lane *quietest_lane(struct pie_engine *engine) {
 
 /* The setting threads bounds how many requests run at once, wherever they run: with one, the
  * application need not be thread-safe. */
-static bool has_slot(struct pie_lane *lane) {
+static int slots(struct pie_lane *lane) {
   int in_place = atomic_load(&lane->busy) - lane->queued - lane->running;
-  return lane->running + in_place < lane->threads_max;
+  return lane->threads_max - lane->running - in_place;
+}
+
+static bool has_slot(struct pie_lane *lane) { return slots(lane) > 0; }
+
+/* What a thread is about to take does not wait. */
+static bool has_room(struct pie_lane *lane) {
+  int free = slots(lane);
+  return !lane->stopping && lane->queued < lane->queue_max + (free > 0 ? free : 0);
 }
 
 static struct pie_call *take(struct pie_lane *lane) {
@@ -297,8 +305,7 @@ static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
 static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
   int result = -PIE_EBUSY;
   pie_mutex_lock(&lane->lock);
-  bool room = !lane->stopping && lane->queued < lane->queue_max;
-  struct pie_call *copy = room ? call_new(lane) : NULL;
+  struct pie_call *copy = has_room(lane) ? call_new(lane) : NULL;
   if (copy) {
     *copy = *call;
     copy->engine->ops->pend(copy->request);
@@ -337,8 +344,9 @@ void pie_pool_idle(struct pie_engine *engine) {
 
 /* ---- start and end ---- */
 
-static int share(int whole, size_t parts) {
-  int part = whole / (int)parts;
+/* The index-th part of a number, at least 1; together they are no more, if that can be. */
+static int share(int whole, size_t parts, size_t index) {
+  int part = whole / (int)parts + (index < (size_t)whole % parts ? 1 : 0);
   return part ? part : 1;
 }
 
@@ -347,8 +355,8 @@ static void lane_init(struct pie_lane *lane, struct pie_engine *engine, size_t i
   size_t lanes_of_world = engine->lane_count / engine->world_count;
   lane->engine = engine;
   lane->world = &engine->worlds[index % engine->world_count];
-  lane->threads_max = share(config->threads, lanes_of_world);
-  lane->queue_max = share(config->queue, engine->lane_count);
+  lane->threads_max = share(config->threads, lanes_of_world, index / engine->world_count);
+  lane->queue_max = share(config->queue, engine->lane_count, index);
   pie_mutex_init(&lane->lock);
   pie_cond_init(&lane->work);
   pie_cond_init(&lane->turn);
