@@ -35,6 +35,7 @@ GROUPS = {
         "header-limit",
         "header-count-limit",
         "body-limit",
+        "least-rate",
         "stack-size",
     ),
     "time limits, in seconds": (

@@ -62,6 +62,9 @@
     "how long the client may pause within a request body")                                         \
   X(WRITE_TIMEOUT, "write-timeout", TIME, "60", 0, 86400000, HOST,                                 \
     "how long the client may take nothing of a response")                                          \
+  X(LEAST_RATE, "least-rate", SIZE, "240", 0, 1048576, HOST,                                       \
+    "bytes a second that a client must send of a body, or take of a response, on average while "   \
+    "it is waited for; it is judged after 5 seconds of that; 0 means any")                         \
   X(SHUTDOWN_TIMEOUT, "shutdown-timeout", TIME, "30", 0, 86400000, HOST,                           \
     "how long running requests may take to end at shutdown")                                       \
   X(ACCESS_LOG, "access-log", CHOICE, "off|combined|json", 0, 0, HOST, "form of the access log")   \

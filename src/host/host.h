@@ -46,6 +46,12 @@ enum pie_exchange_state {
   PIE_X_DONE     /* it is done; the loop has yet to take it back */
 };
 
+/* How fast a client is: see pace.c. */
+struct pie_pace {
+  int64_t saved_us; /* of time to wait for it: what it has earned, less what was waited */
+  int64_t untaken;  /* of a response: what the system would hold if it took nothing more */
+};
+
 struct pie_exchange {
   EXTENSION_CONTROL_BLOCK ecb; /* ConnID points at the exchange */
   struct pie_conn *conn;
@@ -66,6 +72,7 @@ struct pie_exchange {
   size_t body_at;
   int64_t body_taken; /* bytes given to the extension, with those ahead */
   bool body_complete, body_failed, needs_continue;
+  struct pie_pace body_pace;
   atomic_bool waiting; /* a thread waits for the socket */
 
   /* The response. */
@@ -73,8 +80,9 @@ struct pie_exchange {
   bool broken;  /* nothing can be sent any more */
   bool refused; /* the host has answered itself; broken for the extension */
   int status;
-  int64_t declared;                         /* Content-Length, or -1 */
-  int64_t sent;                             /* body bytes, with the extension's chunk framing */
+  int64_t declared; /* Content-Length, or -1 */
+  int64_t sent;     /* body bytes, with the extension's chunk framing */
+  struct pie_pace pace;
   bool chunked;                             /* framed by the extension, */
   struct pie_chunks chunks;                 /* and checked */
   bool self_chunked;                        /* framed by us (quirks) */
@@ -269,6 +277,13 @@ BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR name, LPVOID buffer, LPDWORD si
 
 /* body.c: the thread that owns the exchange */
 int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
+
+/* pace.c: the same. The client has moved so many bytes. */
+void pie_pace_earn(struct pie_exchange *x, struct pie_pace *pace, int64_t bytes);
+/* Wait until there is something to read, or room to write: 0, or a negative error when the client
+ * has gone or is too slow. Only where pie_loop_may_block allows it. */
+int pie_pace_wait_for_body(struct pie_exchange *x);
+int pie_pace_wait_for_room(struct pie_exchange *x);
 
 /* output.c: the same */
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);

@@ -139,6 +139,9 @@ int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, 
 /* Bytes read at offset, 0 at the end, -PIE_EIO. */
 int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n);
 int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
+/* About how much of what was sent the other side has not taken yet; -PIE_ENOTSUP where the system
+ * does not tell. */
+int64_t pie_socket_untaken(pie_socket socket);
 /* Bytes read, 0 at the end, -PIE_EAGAIN, -PIE_EGONE. */
 int64_t pie_socket_recv(pie_socket socket, void *out, size_t n);
 /* Waits until it can be read (or written): 0, -PIE_ETIMEOUT, -PIE_EGONE. timeout < 0: for ever. */
