@@ -62,6 +62,7 @@ struct pie_exchange {
   uint32_t outcome;            /* HSE_STATUS_* of DONE_WITH_SESSION, or as returned */
   uint32_t returned;           /* by HttpExtensionProc, on a thread of ours */
   uint64_t started_us;
+  bool more_came;         /* further requests, before it began */
   uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
   bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */

@@ -148,11 +148,12 @@ int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, 
   return send_file(x, file, offset, length);
 }
 
-/* Further requests are there already, and are run next, on this very thread. */
+/* Further requests are there already, and are run next, on this very thread. What has been read
+ * since is not looked at: whoever takes the loop adds to it. */
 static bool may_hold(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
-  return pie_loop_has_loop(x) && x->body_complete && conn->input.n && conn->out.n <= HOLD_MAX / 2 &&
-         conn->parser.keep_alive && !x->wants_close;
+  return x->more_came && conn->out.n <= HOLD_MAX / 2 && conn->parser.keep_alive &&
+         !x->wants_close && pie_loop_has_loop(x);
 }
 
 int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
