@@ -20,7 +20,7 @@ from typing import Any
 
 from pyisapie import _engine, settings
 
-ERROR, WARNING, INFO, DEBUG = range(4)
+ERROR, WARNING, INFO, DEBUG, APP = range(5)
 
 EVERY_REQUEST = (
     "REQUEST_METHOD",
@@ -88,10 +88,10 @@ def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]
     """Prepare this interpreter and return the template of every environ."""
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
-    errors = LogStream(ERROR, "wsgi.errors")
+    errors = LogStream(APP, "wsgi.errors")
     # Some servers have no console at all: then these are None and the first print() would fail.
     sys.stdout = LogStream(INFO, "<stdout>")
-    sys.stderr = LogStream(ERROR, "<stderr>")
+    sys.stderr = LogStream(APP, "<stderr>")
     if sys.stdin is None:
         sys.stdin = io.StringIO()
     if not getattr(sys, "argv", None):

@@ -38,7 +38,7 @@
     "restart when a Python file of the application changes (for development)")                     \
   X(LOG, "log", TEXT, "", 0, 0, DOOR, "the error log's file (default: the error stream)")          \
   X(LOG_LEVEL, "log-level", CHOICE, "info|error|warning|debug", 0, 0, DOOR,                        \
-    "what the error log holds")                                                                    \
+    "what the error log holds, besides what applications write to sys.stderr and wsgi.errors")     \
   X(BIND, "bind", TEXT, "127.0.0.1:8000", 0, 0, HOST,                                              \
     "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH, fd:N; several, separated by commas")      \
   X(WORKERS, "workers", NUMBER, "1", 1, 1024, HOST, "processes that serve")                        \
