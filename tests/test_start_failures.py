@@ -193,6 +193,31 @@ def test_it_is_tried_once_a_second_at_most(serve: Callable[..., Serve], tmp_path
     assert 2 <= tries <= 5
 
 
+def test_the_same_failure_is_logged_once(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    kind = KINDS["raises"]
+    root = tmp_path / "root"
+    lay(root, kind.files)
+    site = start_ours(serve, root, kind)
+    for _ in range(3):
+        assert site.get("/").status == 500
+        time.sleep(1.1)  # so that it is tried again
+    assert site.log.text().count("RuntimeError: as <planned>") == 1
+    lay(root, {"site_one.py": "raise RuntimeError('otherwise')\n"})
+    process.eventually(lambda: "otherwise" in text_of(site.get("/")), "it is tried again", 3)
+    site.log.wait("RuntimeError: otherwise")
+
+
+def test_a_worker_that_cannot_load_is_not_called_ready(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    kind = KINDS["raises"]
+    lay(tmp_path / "root", kind.files)
+    site = start_ours(serve, tmp_path / "root", kind)
+    entry = site.log.wait_entry(r"worker \d+ is (up|ready)")
+    assert entry.level == "WARNING"
+    assert "is up, but the application could not be loaded" in entry.text
+
+
 def test_all_methods_get_the_page(serve: Callable[..., Serve], tmp_path: Path) -> None:
     kind = KINDS["raises"]
     lay(tmp_path / "root", kind.files)

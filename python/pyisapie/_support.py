@@ -110,6 +110,9 @@ def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]
     }
 
 
+_failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
+
+
 class LoadError(Exception):
     """An application that cannot be loaded: what is wrong, and what to do."""
 
@@ -265,6 +268,13 @@ def _forget(before: set[str], root: str) -> None:
             del sys.modules[name]
 
 
+def _log_once(site: tuple[str, str, str], text: str) -> None:
+    """Log why a site cannot be loaded, unless the try before has failed in the same way."""
+    if _failures.get(site) != text:
+        _failures[site] = text
+        _engine.log(ERROR, text)
+
+
 def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
     """Load a site: (True, mounts), or (False, summary, detail, advice) after logging it."""
     before = set(sys.modules)
@@ -276,6 +286,7 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
         name = type(error).__name__
         failure = (f"The application raised {name} when it was loaded.", _trace(error), "")
     else:
+        _failures.pop((app, root, config), None)
         gc.collect()
         gc.freeze()
         if reload:
@@ -288,7 +299,7 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
         from pyisapie import _reload
 
         _reload.watch()
-    _engine.log(ERROR, "\n".join(filter(None, failure)))
+    _log_once((app, root, config), "\n".join(filter(None, failure)))
     return (False, *failure)
 
 

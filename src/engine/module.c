@@ -25,8 +25,8 @@ void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct 
 
 /* ---- the table for the door ---- */
 
-static void warm(struct pie_engine *engine, const struct pie_request_info *info) {
-  pie_site_warm(&engine->world, info);
+static bool warm(struct pie_engine *engine, const struct pie_request_info *info) {
+  return pie_site_warm(&engine->world, info);
 }
 
 static const struct pie_engine_ops ops = {

@@ -154,10 +154,11 @@ struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_
   return site;
 }
 
-void pie_site_warm(struct pie_world *world, const struct pie_request_info *info) {
+bool pie_site_warm(struct pie_world *world, const struct pie_request_info *info) {
   struct pie_failure failure = {0};
-  get_outside(world, info, &failure);
+  bool loaded = get_outside(world, info, &failure) != NULL;
   pie_failure_free(&failure);
+  return loaded;
 }
 
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path) {

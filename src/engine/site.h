@@ -36,7 +36,7 @@ void pie_failure_free(struct pie_failure *failure);
 /* The mount that takes this path, or NULL. */
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path);
 
-void pie_site_warm(struct pie_world *world, const struct pie_request_info *info);
+bool pie_site_warm(struct pie_world *world, const struct pie_request_info *info);
 
 /* Loads the sites that are wanted; inside the interpreter. */
 void pie_site_load(struct pie_world *world, struct pie_site *site);

@@ -195,6 +195,7 @@ struct pie_worker {
   uv_work_t terminate_work;
   struct pie_conn *warming; /* stands for a request while the extension starts */
   uv_work_t warm_work;
+  bool cold; /* it has started, but could not load the application */
   atomic_bool unhealthy; /* the extension has said so */
   int exit_code;
 
@@ -226,8 +227,10 @@ int pie_host_run(struct pie_host *host); /* opens the sockets, then one of: */
 int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
 int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
 
-/* What a worker says over its control channel when it accepts connections. */
+/* What a worker says over its control channel when it accepts connections; the second when it can
+ * only say what is wrong. */
 #define PIE_WORKER_READY "ready\n"
+#define PIE_WORKER_COLD "cold\n"
 
 void pie_worker_stop(struct pie_worker *worker);
 void pie_worker_conn_gone(struct pie_worker *worker); /* room for another, or the last one */

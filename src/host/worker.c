@@ -152,7 +152,8 @@ static void on_control(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 }
 
 static void say_ready(struct pie_worker *worker) {
-  uv_buf_t text = uv_buf_init((char *)(uintptr_t)PIE_WORKER_READY, sizeof PIE_WORKER_READY - 1);
+  const char *says = worker->cold ? PIE_WORKER_COLD : PIE_WORKER_READY;
+  uv_buf_t text = uv_buf_init((char *)(uintptr_t)says, (unsigned)strlen(says));
   if (worker->has_control)
     uv_try_write((uv_stream_t *)&worker->control, &text, 1);
 }
@@ -254,7 +255,7 @@ struct warm_up {
 static void run_warm(uv_work_t *work) {
   struct warm_up *warm_up = work->data;
   struct pie_worker *worker = warm_up->worker;
-  worker->extension.warm(&worker->warming->exchange.ecb);
+  worker->cold = !worker->extension.warm(&worker->warming->exchange.ecb);
 }
 
 static void on_warm(uv_work_t *work, int status) {

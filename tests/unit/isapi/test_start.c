@@ -165,6 +165,19 @@ static void a_warm_up_starts_and_loads(void) {
   close_hosts(1);
 }
 
+static bool warm_in_vain(const struct pie_request_info *info) {
+  (void)info;
+  return false;
+}
+
+static void a_warm_up_tells_of_an_application_that_fails(void) {
+  open_door();
+  fake_engine.warm = warm_in_vain;
+  CHECK(!pie_door_warm(door, &open_host(0, FAKE_OURS)->ecb));
+  CHECK_INT(fake_engine.warmed, 1);
+  close_hosts(1);
+}
+
 /* ---- starts that fail ---- */
 
 static const struct pie_failure no_app = {500, "No <app>.", "Traceback (most recent call last)",
@@ -374,6 +387,7 @@ static const struct test_case cases[] = {
     CASE(the_settings_reach_the_engine),
     CASE(other_processes_are_told_of),
     CASE(a_warm_up_starts_and_loads),
+    CASE(a_warm_up_tells_of_an_application_that_fails),
     CASE(a_failed_start_answers_all_who_wait),
     CASE(strangers_see_no_details_of_a_failed_start),
     CASE(a_failed_start_is_tried_again_once_a_second),
