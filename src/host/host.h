@@ -195,7 +195,7 @@ struct pie_worker {
   uv_work_t terminate_work;
   struct pie_conn *warming; /* stands for a request while the extension starts */
   uv_work_t warm_work;
-  bool cold; /* it has started, but could not load the application */
+  bool cold;             /* it has started, but could not load the application */
   atomic_bool unhealthy; /* the extension has said so */
   int exit_code;
 
