@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import html
+import site as site_module
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,11 @@ class Kind:
 
 
 KINDS = {
-    "no-module": Kind({}, "site_gone:app", ["There is no module named", "site_gone"]),
+    "no-module": Kind(
+        {},
+        "site_gone:app",
+        ["There is no module named", "site_gone", "`pyisapie serve`", "setting app", "--root"],
+    ),
     "no-package": Kind({}, "site_gone.wsgi:app", ["There is no module named", "site_gone"]),
     "missing-dependency": Kind(
         {"site_one.py": "import of_no_library"},
@@ -74,6 +79,8 @@ KINDS = {
         "site_one:app",
         ["has no 'app'", "application"],
     ),
+    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", site_module.__file__]),
+    "built-in": Kind({"sys.py": GOOD}, "sys:app", ["'sys' has no 'app'", "of Python itself"]),
     "not-callable": Kind({"site_one.py": "app = 42\n"}, "site_one:app", ["is not callable", "int"]),
     "factory-raises": Kind(
         {"site_one.py": "def make():\n    raise ValueError('no config')\n"},
@@ -227,6 +234,13 @@ def test_all_methods_get_the_page(serve: Callable[..., Serve], tmp_path: Path) -
         head = client.request("HEAD", "/")
         assert (head.status, head.body) == (500, b"")
         assert client.get("/").status == 500
+
+
+def test_a_file_instead_of_a_module(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    lay(root, {"site_one.py": GOOD, "pyisapie.toml": 'app = "site_one.py"\n'})
+    page = serve("", root=root).site().get("/")
+    assert "did you mean site_one:app?" in text_of(page)
 
 
 def test_a_root_that_does_not_exist(serve: Callable[..., Serve], tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def start(multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]
 _failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
 
 
+IN_APP = (
+    "in what `pyisapie serve` is given, or in the setting app (PYISAPIE_APP, or app in "
+    "pyisapie.toml)"
+)
+IN_ROOT = (
+    "--root of `pyisapie serve`, or the setting root (PYISAPIE_ROOT, or root in pyisapie.toml)"
+)
+
+
 class LoadError(Exception):
     """An application that cannot be loaded: what is wrong, and what to do."""
 
@@ -152,8 +161,8 @@ def _import_module(name: str) -> Any:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise LoadError(
                 f"There is no module named {error.name!r}.",
-                "Check the name in the setting app, and that the setting root names the folder "
-                f"that holds it. Python looked in: {os.pathsep.join(sys.path)}",
+                f"{settings.target_hint(name)} Check the name {IN_APP}. The folder that holds it "
+                f"is {IN_ROOT}. Python looked in: {os.pathsep.join(sys.path)}".lstrip(),
                 error,
             ) from error
         raise LoadError(
@@ -175,6 +184,16 @@ def _import_module(name: str) -> Any:
         ) from error
 
 
+def _origin(name: str) -> str:
+    """Where a module has come from: perhaps from a library that has one of the same name."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if file:
+        return f"the module in {file}"
+    folders = list(getattr(module, "__path__", ()))
+    return f"the package in {folders[0]}" if folders else "a module of Python itself"
+
+
 def import_app(target: str) -> Any:
     """The application that ``module:callable`` names; ``module:factory()`` is called."""
     module_name, _, attribute = target.partition(":")
@@ -185,9 +204,9 @@ def import_app(target: str) -> Any:
         if not hasattr(found, part):
             names = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")]
             raise LoadError(
-                f"{module_name!r} has no {attribute!r}.",
+                f"{module_name!r} has no {attribute!r}: it is {_origin(module_name)}.",
                 f"It has these callables: {', '.join(names[:20]) or 'none'}. "
-                "Write MODULE:CALLABLE in the setting app.",
+                f"Write MODULE:CALLABLE {IN_APP}.",
             )
         found = getattr(found, part)
     if factory:
@@ -220,8 +239,8 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     if not app:
         raise LoadError(
             "No application is configured.",
-            "Set PYISAPIE_APP (in Apache: SetEnv PYISAPIE_APP module:callable), or app in "
-            "pyisapie.toml.",
+            "Write pyisapie serve MODULE:CALLABLE; or set PYISAPIE_APP (in Apache: SetEnv "
+            "PYISAPIE_APP MODULE:CALLABLE), or app in pyisapie.toml.",
         )
     return app, root
 
@@ -232,7 +251,7 @@ def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
         if not os.path.isdir(root):
             raise LoadError(
                 f"The folder {root} does not exist, or this account may not read it.",
-                "Check the setting root.",
+                f"It is {IN_ROOT}.",
             )
         root = os.path.abspath(root)
         if root not in sys.path:
