@@ -45,15 +45,18 @@ struct engine_wanted {
   int major, minor; /* 0: any */
   bool threaded;
   struct pie_python *python;
+  const char *folder;
   char found[256];
   char have[256]; /* versions seen, for the message */
 };
 
 static bool on_engine(void *context, const char *name) {
   struct engine_wanted *wanted = context;
+  char path[PIE_PATH_MAX];
   int major, minor;
   bool threaded;
-  if (!parse_tag(name, &major, &minor, &threaded))
+  if (!parse_tag(name, &major, &minor, &threaded) ||
+      pie_path_join(path, sizeof path, wanted->folder, name) || !pie_path_is_file(path))
     return false;
   size_t used = strlen(wanted->have);
   snprintf(wanted->have + used, sizeof wanted->have - used, "%s%d.%d%s", used ? ", " : "", major,
@@ -69,7 +72,7 @@ static bool on_engine(void *context, const char *name) {
 }
 
 static int find_engine(struct search *search, int major, int minor, bool threaded) {
-  struct engine_wanted wanted = {major, minor, threaded, search->python, "", ""};
+  struct engine_wanted wanted = {major, minor, threaded, search->python, search->door, "", ""};
   pie_path_list(search->door, pie_engine_tag, on_engine, &wanted);
   if (wanted.found[0])
     return pie_path_join(search->python->engine, PIE_PATH_MAX, search->door, wanted.found);

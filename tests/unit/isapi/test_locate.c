@@ -160,6 +160,15 @@ static void what_is_no_engine_is_not_taken(void) {
   check_venv();
 }
 
+/* Builds keep folders with such names. */
+static void a_folder_is_no_engine(void) {
+  make_venv("home = %s\nversion = 3.99.1\n");
+  remove(tree_path(SITE "/pyisapie" ENGINE));
+  tree_dir(SITE "/pyisapie" ENGINE);
+  CHECK(locate(SITE "/pyisapie/pyisapie.so", NULL));
+  CHECK_HAS(why, "There is no engine ");
+}
+
 /* ---- the setting home ---- */
 
 static void home_names_another_environment(void) {
@@ -298,6 +307,7 @@ static const struct test_case cases[] = {
     CASE(the_free_threaded_build),
     CASE(the_engine_for_the_environment_is_taken),
     CASE(what_is_no_engine_is_not_taken),
+    CASE(a_folder_is_no_engine),
     CASE(home_names_another_environment),
     CASE(a_home_that_is_none_is_told),
     CASE(no_engine_is_told),
