@@ -19,7 +19,16 @@ WRONG_VALUES = {
     "log-level": ["loud"],
     "strict-isapi": ["maybe"],
     "quirks": ["iis"],
-    "bind": ["127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "[::1", "unix:", "fd:x"],
+    "bind": [
+        "127.0.0.1",
+        "99999",
+        ":99999",
+        "127.0.0.1:99999",
+        "127.0.0.1:x",
+        "[::1",
+        "unix:",
+        "fd:x",
+    ],
 }
 CASES = [(name, value) for name, values in WRONG_VALUES.items() for value in values]
 

@@ -40,7 +40,8 @@
   X(LOG_LEVEL, "log-level", CHOICE, "info|error|warning|debug", 0, 0, DOOR,                        \
     "what the error log holds, besides what applications write to sys.stderr and wsgi.errors")     \
   X(BIND, "bind", TEXT, "127.0.0.1:8000", 0, 0, HOST,                                              \
-    "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH, fd:N; several, separated by commas")      \
+    "where to listen: HOST:PORT, [IPV6]:PORT, :PORT (all IPv4 interfaces), PORT (this machine "    \
+    "only), unix:PATH, fd:N; several, separated by commas")                                        \
   X(WORKERS, "workers", NUMBER, "1", 1, 1024, HOST, "processes that serve")                        \
   X(DOOR, "door", TEXT, "", 0, 0, HOST, "the ISAPI extension to serve (default: our own)")         \
   X(BACKLOG, "backlog", NUMBER, "1024", 1, 65535, HOST, "connections that may wait for accept")    \
