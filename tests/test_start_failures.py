@@ -333,6 +333,15 @@ def test_apache_page_and_log(broken: Httpd, name: str) -> None:
     )
 
 
+def test_apache_misspelled_variable(tmp_path: Path, broken: Httpd) -> None:
+    defines = {**broken.defines, "SITE_ROOT": str(tmp_path)}
+    with Httpd(tmp_path / "httpd", defines, env={"PYISAPIE_THREAD": "2"}) as httpd:
+        page = httpd.site("good.localhost").get("/")
+        assert page.status == 500
+        assert "PYISAPIE_THREAD is no setting" in text_of(page)
+        assert "Did you mean PYISAPIE_THREADS?" in text_of(page)
+
+
 def test_apache_repair_is_picked_up(broken: Httpd) -> None:
     site = broken.site("raises.localhost")
     assert site.get("/").status == 500

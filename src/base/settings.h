@@ -120,6 +120,11 @@ void pie_settings_free(struct pie_settings *settings);
 /* The id of a name as on the command line ("log-level") or in a variable ("LOG_LEVEL"), or -1. */
 int pie_setting_find(struct pie_str name);
 
+/* The one whose name is most like it, or -1 when none is much like it. */
+int pie_setting_nearest(struct pie_str name);
+
+#define PIE_SETTING_PREFIX "PYISAPIE_" /* of variables */
+
 /* "PYISAPIE_LOG_LEVEL"; out has room for 64 bytes. */
 void pie_setting_variable(enum pie_setting_id id, char *out);
 

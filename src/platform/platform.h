@@ -107,6 +107,8 @@ void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *,
 int pie_file_read_text(const char *path, char *out, size_t n);
 /* The value of a variable; 0, -PIE_ENOENT, -PIE_ETOOBIG. */
 int pie_env_get(const char *name, char *out, size_t n);
+/* Calls found for the name of each variable that starts with prefix; stops when it returns true. */
+void pie_env_list(const char *prefix, bool (*found)(void *, const char *), void *context);
 void pie_user_name(char *out, size_t n); /* the account this process runs as */
 int pie_process_id(void);
 _Noreturn void pie_process_exit(int code); /* at once: no handlers, no waiting */

@@ -352,6 +352,23 @@ static void a_wrong_setting_is_told(void) {
   close_hosts(1);
 }
 
+static void a_misspelled_variable_is_told(void) {
+  open_door();
+  setenv("PYISAPIE_THREAD", "2", 1);
+  CHECK_INT(serve(), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_HAS(wire(0), "The environment variable PYISAPIE_THREAD is no setting.");
+  CHECK_HAS(wire(0), "Did you mean PYISAPIE_THREADS?");
+  close_hosts(1);
+  unsetenv("PYISAPIE_THREAD");
+  setenv("PYISAPIE_SOMETHING_ELSE", "2", 1);
+  open_door();
+  CHECK_INT(serve(), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_HAS(wire(0), "PYISAPIE_SOMETHING_ELSE is no setting.");
+  CHECK_HAS(wire(0), "Mend it or take it out, and restart the server.");
+  close_hosts(1);
+  unsetenv("PYISAPIE_SOMETHING_ELSE");
+}
+
 /* The log and who may see errors are settings, too: one that is wrong must not switch them off. */
 static void a_wrong_setting_leaves_the_others_alone(void) {
   open_door();
@@ -398,6 +415,7 @@ static const struct test_case cases[] = {
     CASE(a_slow_start_lets_the_waiting_thread_go),
     CASE(not_everybody_can_wait),
     CASE(a_wrong_setting_is_told),
+    CASE(a_misspelled_variable_is_told),
     CASE(a_wrong_setting_leaves_the_others_alone),
     CASE(a_log_that_cannot_be_written_is_told),
     CASE(a_value_too_long_for_a_setting_is_told),
