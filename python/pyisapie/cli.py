@@ -148,6 +148,12 @@ def _serve(options: argparse.Namespace) -> int:
             "no application is named. Write: pyisapie serve MODULE:APP (such as "
             'mysite.wsgi:application), or app = "MODULE:APP" in pyisapie.toml.'
         )
+    home = values.get("home")
+    if home and not (os.path.isdir(home) and os.path.samefile(home, sys.prefix)):
+        raise settings.SettingError(
+            f"the setting home is {home}, but this command runs in the Python of {sys.prefix}. "
+            "Call the command pyisapie of that other Python instead."
+        )
     flags = subprocess._args_from_interpreter_flags()  # -X, -W and the like hold for workers too
     command = [sys.executable, *flags, "-m", "pyisapie", WORKER]
     return _host.run(values, command, door_path(), False)

@@ -140,7 +140,7 @@ static bool find_env(struct search *search) {
   }
   snprintf(search->env, sizeof search->env, "%s", search->door);
   for (int level = 0; level < LEVELS_MAX && !pie_path_parent(search->env); level++) {
-    if (pie_python_find_executable(search->env, search->python->major, search->python->minor,
+    if (pie_python_find_executable(search->env, false, search->python->major, search->python->minor,
                                    search->python->executable))
       return true;
   }
@@ -177,7 +177,8 @@ static int find_executable(struct search *search) {
     snprintf(search->bin, sizeof search->bin, "%s", search->env);
     return 0;
   }
-  if (!pie_python_find_executable(search->env, python->major, python->minor, python->executable)) {
+  if (!pie_python_find_executable(search->env, is_env(search->env), python->major, python->minor,
+                                  python->executable)) {
     snprintf(search->why, TEXT_MAX,
              "There is no Python %d.%d in %s, or this account may not read it.", python->major,
              python->minor, search->env);

@@ -88,8 +88,9 @@ void pie_lib_pin(const void *address); /* the library holding it is never unload
 /* Where a Python keeps its parts on this system. */
 extern const char pie_door_file_name[]; /* of our ISAPI extension */
 extern const char pie_engine_tag[];     /* what precedes the version in an engine's name */
-/* The python of a virtual environment or installation; out has PIE_PATH_MAX bytes. */
-bool pie_python_find_executable(const char *folder, int major, int minor, char *out);
+/* The python of a virtual environment, or of an installation, which may have several versions; out
+ * has PIE_PATH_MAX bytes. */
+bool pie_python_find_executable(const char *folder, bool is_env, int major, int minor, char *out);
 /* Its shared library, looked for from the folder that holds the python (pyvenv.cfg's home). */
 bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out);
 extern const char pie_python_library_hint[]; /* how to get a missing one */
