@@ -19,7 +19,16 @@ WRONG_VALUES = {
     "log-level": ["loud"],
     "strict-isapi": ["maybe"],
     "quirks": ["iis"],
-    "bind": ["127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "[::1", "unix:", "fd:x"],
+    "bind": [
+        "127.0.0.1",
+        "99999",
+        ":99999",
+        "127.0.0.1:99999",
+        "127.0.0.1:x",
+        "[::1",
+        "unix:",
+        "fd:x",
+    ],
 }
 CASES = [(name, value) for name, values in WRONG_VALUES.items() for value in values]
 
@@ -52,10 +61,36 @@ def test_unknown_variable() -> None:
     assert "workers" in said, "the nearest name is suggested"
 
 
-def test_unknown_flag() -> None:
-    status, said = run("serve", "hello:app", "--workres", "2")
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--workres", "2"], "there is no --workres: did you mean --workers?"),
+        (["--workres=2"], "there is no --workres: did you mean --workers?"),
+        (["--thread", "2"], "there is no --thread: did you mean --threads?"),
+        (["--xyzzy"], "there is no --xyzzy: see `pyisapie serve --help`."),
+    ],
+)
+def test_unknown_flag(words: list[str], hint: str) -> None:
+    status, said = run("serve", "hello:app", *words)
     assert status == 2
-    assert "--workres" in said
+    assert hint in said
+    assert said.startswith("usage: pyisapie serve ")
+
+
+@pytest.mark.parametrize(
+    ("app", "meant"),
+    [
+        ("hello.py", "hello:app"),
+        ("./hello.py", "hello:app"),
+        ("hello.py:other", "hello:other"),
+        ("/=hello.py", "hello:app"),
+        ("mysite/wsgi.py", "mysite.wsgi:application"),
+    ],
+)
+def test_a_file_instead_of_a_module(app: str, meant: str) -> None:
+    status, said = run("serve", app, "--root", str(APPS))
+    assert status == 2
+    assert f"did you mean {meant}?" in said
 
 
 @pytest.mark.parametrize(

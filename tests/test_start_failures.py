@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import html
+import site as site_module
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,11 @@ class Kind:
 
 
 KINDS = {
-    "no-module": Kind({}, "site_gone:app", ["There is no module named", "site_gone"]),
+    "no-module": Kind(
+        {},
+        "site_gone:app",
+        ["There is no module named", "site_gone", "`pyisapie serve`", "setting app", "--root"],
+    ),
     "no-package": Kind({}, "site_gone.wsgi:app", ["There is no module named", "site_gone"]),
     "missing-dependency": Kind(
         {"site_one.py": "import of_no_library"},
@@ -74,6 +79,8 @@ KINDS = {
         "site_one:app",
         ["has no 'app'", "application"],
     ),
+    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", site_module.__file__]),
+    "built-in": Kind({"sys.py": GOOD}, "sys:app", ["'sys' has no 'app'", "of Python itself"]),
     "not-callable": Kind({"site_one.py": "app = 42\n"}, "site_one:app", ["is not callable", "int"]),
     "factory-raises": Kind(
         {"site_one.py": "def make():\n    raise ValueError('no config')\n"},
@@ -193,6 +200,31 @@ def test_it_is_tried_once_a_second_at_most(serve: Callable[..., Serve], tmp_path
     assert 2 <= tries <= 5
 
 
+def test_the_same_failure_is_logged_once(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    kind = KINDS["raises"]
+    root = tmp_path / "root"
+    lay(root, kind.files)
+    site = start_ours(serve, root, kind)
+    for _ in range(3):
+        assert site.get("/").status == 500
+        time.sleep(1.1)  # so that it is tried again
+    assert site.log.text().count("RuntimeError: as <planned>") == 1
+    lay(root, {"site_one.py": "raise RuntimeError('otherwise')\n"})
+    process.eventually(lambda: "otherwise" in text_of(site.get("/")), "it is tried again", 3)
+    site.log.wait("RuntimeError: otherwise")
+
+
+def test_a_worker_that_cannot_load_is_not_called_ready(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    kind = KINDS["raises"]
+    lay(tmp_path / "root", kind.files)
+    site = start_ours(serve, tmp_path / "root", kind)
+    entry = site.log.wait_entry(r"worker \d+ is (up|ready)")
+    assert entry.level == "WARNING"
+    assert "is up, but the application could not be loaded" in entry.text
+
+
 def test_all_methods_get_the_page(serve: Callable[..., Serve], tmp_path: Path) -> None:
     kind = KINDS["raises"]
     lay(tmp_path / "root", kind.files)
@@ -202,6 +234,13 @@ def test_all_methods_get_the_page(serve: Callable[..., Serve], tmp_path: Path) -
         head = client.request("HEAD", "/")
         assert (head.status, head.body) == (500, b"")
         assert client.get("/").status == 500
+
+
+def test_a_file_instead_of_a_module(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    lay(root, {"site_one.py": GOOD, "pyisapie.toml": 'app = "site_one.py"\n'})
+    page = serve("", root=root).site().get("/")
+    assert "did you mean site_one:app?" in text_of(page)
 
 
 def test_a_root_that_does_not_exist(serve: Callable[..., Serve], tmp_path: Path) -> None:
@@ -292,6 +331,15 @@ def test_apache_page_and_log(broken: Httpd, name: str) -> None:
     assert broken.site("good.localhost").get("/").body == b"repaired", (
         "other sites are not concerned"
     )
+
+
+def test_apache_misspelled_variable(tmp_path: Path, broken: Httpd) -> None:
+    defines = {**broken.defines, "SITE_ROOT": str(tmp_path)}
+    with Httpd(tmp_path / "httpd", defines, env={"PYISAPIE_THREAD": "2"}) as httpd:
+        page = httpd.site("good.localhost").get("/")
+        assert page.status == 500
+        assert "PYISAPIE_THREAD is no setting" in text_of(page)
+        assert "Did you mean PYISAPIE_THREADS?" in text_of(page)
 
 
 def test_apache_repair_is_picked_up(broken: Httpd) -> None:

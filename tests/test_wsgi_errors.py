@@ -25,14 +25,14 @@ def levels(entries: list[Entry]) -> dict[str, str]:
 def test_wsgi_errors(apps: Site) -> None:
     found = levels(logged(apps, "/log_errors"))
     assert found == dict.fromkeys(
-        ["errors-write", "errors-line-1", "errors-line-2", "errors-print 42"], "ERROR"
+        ["errors-write", "errors-line-1", "errors-line-2", "errors-print 42"], "APP"
     )
 
 
 def test_print(apps: Site) -> None:
     found = levels(logged(apps, "/log_print"))
     assert found["printed-out 1 2"] == "INFO"
-    assert found["printed-err 3 4"] == "ERROR"
+    assert found["printed-err 3 4"] == "APP"
     assert found["several-words-on-one-line"] == "INFO"
     assert found["without an end"] == "INFO"
     assert len(found) == 4

@@ -180,8 +180,9 @@ struct pie_engine_ops {
   /* The calling thread is about to block: it gives up the GIL if it has it. */
   void (*idle)(struct pie_engine *engine);
 
-  /* Loads the application that such a request would reach, as far as it is not loaded. Blocks. */
-  void (*warm)(struct pie_engine *engine, const struct pie_request_info *info);
+  /* Loads the application that such a request would reach, as far as it is not loaded. Blocks.
+   * False: it could not be loaded. */
+  bool (*warm)(struct pie_engine *engine, const struct pie_request_info *info);
 
   /* Waits up to timeout for running requests, then ends threads and flushes logs. Idempotent. */
   void (*stop)(struct pie_engine *engine, int timeout_ms);

@@ -211,7 +211,8 @@ extern "C" {
 
 /* The entry points of an extension. HttpExtensionWarm is ours and optional: a host that knows it
  * calls it once, on a thread that may block, with a control block of which only GetServerVariable
- * may be used, so that Python and the application are loaded before the first request. */
+ * may be used, so that Python and the application are loaded before the first request. FALSE: they
+ * could not be, and the log says why; requests are served all the same. */
 typedef BOOL(WINAPI *pie_get_extension_version_fn)(HSE_VERSION_INFO *info);
 typedef DWORD(WINAPI *pie_http_extension_proc_fn)(EXTENSION_CONTROL_BLOCK *ecb);
 typedef BOOL(WINAPI *pie_terminate_extension_fn)(DWORD flags);

@@ -25,7 +25,7 @@ from typing import Any
 from pyisapie import RequestTimeout as RequestTimeout  # the engine finds it here
 from pyisapie import _engine, settings
 
-ERROR, WARNING, INFO, DEBUG = range(4)
+ERROR, WARNING, INFO, DEBUG, APP = range(5)
 MAIN, ISOLATED, FREE_THREADED = range(3)
 
 _mode = MAIN
@@ -99,10 +99,10 @@ def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dic
     _mode = mode
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
-    errors = LogStream(ERROR, "wsgi.errors")
+    errors = LogStream(APP, "wsgi.errors")
     # Some servers have no console at all: then these are None and the first print() would fail.
     sys.stdout = LogStream(INFO, "<stdout>")
-    sys.stderr = LogStream(ERROR, "<stderr>")
+    sys.stderr = LogStream(APP, "<stderr>")
     if sys.stdin is None:
         sys.stdin = io.StringIO()
     if not getattr(sys, "argv", None):
@@ -119,6 +119,18 @@ def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dic
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": _engine.FileWrapper,
     }
+
+
+_failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
+
+
+IN_APP = (
+    "in what `pyisapie serve` is given, or in the setting app (PYISAPIE_APP, or app in "
+    "pyisapie.toml)"
+)
+IN_ROOT = (
+    "--root of `pyisapie serve`, or the setting root (PYISAPIE_ROOT, or root in pyisapie.toml)"
+)
 
 
 class LoadError(Exception):
@@ -160,8 +172,8 @@ def _import_module(name: str) -> Any:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise LoadError(
                 f"There is no module named {error.name!r}.",
-                "Check the name in the setting app, and that the setting root names the folder "
-                f"that holds it. Python looked in: {os.pathsep.join(sys.path)}",
+                f"{settings.target_hint(name)} Check the name {IN_APP}. The folder that holds it "
+                f"is {IN_ROOT}. Python looked in: {os.pathsep.join(sys.path)}".lstrip(),
                 error,
             ) from error
         raise LoadError(
@@ -241,6 +253,16 @@ def _gil_is_back() -> LoadError:
     )
 
 
+def _origin(name: str) -> str:
+    """Where a module has come from: perhaps from a library that has one of the same name."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if file:
+        return f"the module in {file}"
+    folders = list(getattr(module, "__path__", ()))
+    return f"the package in {folders[0]}" if folders else "a module of Python itself"
+
+
 def import_app(target: str) -> Any:
     """The application that ``module:callable`` names; ``module:factory()`` is called."""
     module_name, _, attribute = target.partition(":")
@@ -251,9 +273,9 @@ def import_app(target: str) -> Any:
         if not hasattr(found, part):
             names = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")]
             raise LoadError(
-                f"{module_name!r} has no {attribute!r}.",
+                f"{module_name!r} has no {attribute!r}: it is {_origin(module_name)}.",
                 f"It has these callables: {', '.join(names[:20]) or 'none'}. "
-                "Write MODULE:CALLABLE in the setting app.",
+                f"Write MODULE:CALLABLE {IN_APP}.",
             )
         found = getattr(found, part)
     if factory:
@@ -286,8 +308,8 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     if not app:
         raise LoadError(
             "No application is configured.",
-            "Set PYISAPIE_APP (in Apache: SetEnv PYISAPIE_APP module:callable), or app in "
-            "pyisapie.toml.",
+            "Write pyisapie serve MODULE:CALLABLE; or set PYISAPIE_APP (in Apache: SetEnv "
+            "PYISAPIE_APP MODULE:CALLABLE), or app in pyisapie.toml.",
         )
     return app, root
 
@@ -298,7 +320,7 @@ def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
         if not os.path.isdir(root):
             raise LoadError(
                 f"The folder {root} does not exist, or this account may not read it.",
-                "Check the setting root.",
+                f"It is {IN_ROOT}.",
             )
         root = os.path.abspath(root)
         if root not in sys.path:
@@ -335,6 +357,13 @@ def _forget(before: set[str], root: str) -> None:
             del sys.modules[name]
 
 
+def _log_once(site: tuple[str, str, str], text: str) -> None:
+    """Log why a site cannot be loaded, unless the try before has failed in the same way."""
+    if _failures.get(site) != text:
+        _failures[site] = text
+        _engine.log(ERROR, text)
+
+
 def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
     """Load a site: (True, mounts), or (False, summary, detail, advice) after logging it."""
     before = set(sys.modules)
@@ -346,6 +375,7 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
         name = type(error).__name__
         failure = (f"The application raised {name} when it was loaded.", _trace(error), "")
     else:
+        _failures.pop((app, root, config), None)
         gc.collect()
         gc.freeze()
         if reload:
@@ -358,7 +388,7 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
         from pyisapie import _reload
 
         _reload.watch()
-    _engine.log(ERROR, "\n".join(filter(None, failure)))
+    _log_once((app, root, config), "\n".join(filter(None, failure)))
     return (False, *failure)
 
 

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pyisapie
 from pyisapie import settings
@@ -37,6 +39,7 @@ GROUPS = {
         "header-limit",
         "header-count-limit",
         "body-limit",
+        "least-rate",
         "stack-size",
     ),
     "time limits, in seconds": (
@@ -106,7 +109,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         for name in names:
             if name != "app":
                 _add_setting(group, settings.TABLE[name])
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_serve, parser=serve)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
@@ -116,6 +119,10 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
         if given is not None:
             text = ",".join(given) if isinstance(given, list) else given
             values[name] = settings.check(name, text, f"--{name}")
+    for app in options.apps or ():
+        hint = settings.target_hint(app.partition("=")[2] if app.startswith("/") else app)
+        if hint:
+            raise settings.SettingError(f"{app!r} names a file. {hint}")
     if options.apps:
         values["app"] = settings.check("app", ",".join(options.apps), "MODULE:APP")
     return values
@@ -144,6 +151,12 @@ def _serve(options: argparse.Namespace) -> int:
         raise settings.SettingError(
             "no application is named. Write: pyisapie serve MODULE:APP (such as "
             'mysite.wsgi:application), or app = "MODULE:APP" in pyisapie.toml.'
+        )
+    home = values.get("home")
+    if home and not (os.path.isdir(home) and os.path.samefile(home, sys.prefix)):
+        raise settings.SettingError(
+            f"the setting home is {home}, but this command runs in the Python of {sys.prefix}. "
+            "Call the command pyisapie of that other Python instead."
         )
     flags = subprocess._args_from_interpreter_flags()  # -X, -W and the like hold for workers too
     command = [sys.executable, *flags, "-m", "pyisapie", WORKER]
@@ -182,12 +195,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
     shown = commands.add_parser("settings", help="list all settings")
-    shown.set_defaults(run=_show_settings)
+    shown.set_defaults(run=_show_settings, parser=shown)
     door = commands.add_parser(
         "door", help="print the path of the ISAPI extension, for a web server's configuration"
     )
-    door.set_defaults(run=_show_door)
+    door.set_defaults(run=_show_door, parser=door)
     return parser
+
+
+def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
+    """End with the usage of the command that was called, and the flag that was meant, perhaps."""
+    flag = next((word for word in unknown if word.startswith("-")), unknown[0]).partition("=")[0]
+    known = [name for name in parser._option_string_actions if name.startswith("--")]
+    close = difflib.get_close_matches(flag, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"see `{parser.prog} --help`."
+    parser.error(f"there is no {flag}: {hint}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,7 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == [WORKER]:
         return _worker(given[1:])
-    options = _parser().parse_args(given)
+    options, unknown = _parser().parse_known_args(given)
+    if unknown:
+        _refuse(options.parser, unknown)
     try:
         code: int = options.run(options)
     except (settings.SettingError, FileNotFoundError) as error:

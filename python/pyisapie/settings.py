@@ -61,6 +61,16 @@ def _unknown(name: str, where: str) -> SettingError:
     return SettingError(f"{where}: there is no setting {name!r}.{hint}")
 
 
+def target_hint(target: str) -> str:
+    """What was meant, perhaps, by an application that is given as a file (site/hello.py)."""
+    path, _, attribute = target.partition(":")
+    if not path.endswith(".py"):
+        return ""
+    module = os.path.normpath(path.removesuffix(".py")).replace(os.sep, ".").lstrip(".")
+    usual = "application" if module.endswith("wsgi") else "app"
+    return f"Write MODULE:CALLABLE: did you mean {module}:{attribute or usual}?"
+
+
 def check(name: str, text: str, where: str) -> str:
     """The text itself, if the setting takes it; else SettingError naming where."""
     try:

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const level_names[] = {"ERROR", "WARNING", "INFO", "DEBUG"};
+static const char *const level_names[] = {"ERROR", "WARNING", "INFO", "DEBUG", "APP"};
 
 bool pie_log_level_parse(struct pie_str name, enum pie_log_level *out) {
-  for (int i = 0; i < 4; i++) {
+  for (int i = PIE_LOG_ERROR; i <= PIE_LOG_DEBUG; i++) {
     if (pie_str_equal_nocase(name, pie_str_from(level_names[i]))) {
       *out = (enum pie_log_level)i;
       return true;
@@ -38,9 +38,13 @@ static bool add_escaped(struct pie_buf *line, struct pie_str text) {
   return true;
 }
 
+static bool is_written(const struct pie_log *log, enum pie_log_level level) {
+  return log && (level <= log->level || level == PIE_LOG_APP);
+}
+
 void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pie_str id,
                   struct pie_str text) {
-  if (!log || level > log->level)
+  if (!is_written(log, level))
     return;
   char stamp[64];
   struct pie_buf line;
@@ -59,7 +63,7 @@ void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pi
 }
 
 void pie_log(const struct pie_log *log, enum pie_log_level level, const char *format, ...) {
-  if (!log || level > log->level)
+  if (!is_written(log, level))
     return;
   char on_stack[1024], *text = on_stack;
   va_list args, again;

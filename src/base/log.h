@@ -10,7 +10,9 @@
 
 #include <stdbool.h>
 
-enum pie_log_level { PIE_LOG_ERROR, PIE_LOG_WARNING, PIE_LOG_INFO, PIE_LOG_DEBUG };
+/* What applications write to their error stream has no level that we could know: it is always
+ * written, as APP. */
+enum pie_log_level { PIE_LOG_ERROR, PIE_LOG_WARNING, PIE_LOG_INFO, PIE_LOG_DEBUG, PIE_LOG_APP };
 
 enum { PIE_LOG_LINE_MAX = 64 * 1024 }; /* longer texts are cut, and say so */
 

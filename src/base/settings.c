@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_MAX_BYTES = 48 };
+
 const struct pie_setting pie_setting_table[PIE_SETTING_COUNT] = {
 #define PIE_SETTING_ROW(id, name, type, fallback, min, max, scope, help)                           \
   {name, fallback, help, PIE_SETTING_##type, PIE_SCOPE_##scope, min, max},
@@ -152,8 +154,47 @@ int pie_setting_find(struct pie_str name) {
   return -1;
 }
 
+static char fold(char c) {
+  c = pie_ascii_lower(c);
+  return c == '_' ? '-' : c;
+}
+
+static int least(int a, int b, int c) {
+  int least_ab = a < b ? a : b;
+  return least_ab < c ? least_ab : c;
+}
+
+/* How many letters must be put in, left out or changed to make one of the other. */
+static int distance(struct pie_str a, struct pie_str b) {
+  int row[NAME_MAX_BYTES + 1]; /* of a's first letters to each beginning of b */
+  for (size_t j = 0; j <= b.n; j++)
+    row[j] = (int)j;
+  for (size_t i = 0; i < a.n; i++) {
+    int before = row[0]; /* the row above, one to the left */
+    row[0] = (int)i + 1;
+    for (size_t j = 0; j < b.n; j++) {
+      int above = row[j + 1];
+      row[j + 1] = least(row[j] + 1, above + 1, before + (fold(a.p[i]) != fold(b.p[j])));
+      before = above;
+    }
+  }
+  return row[b.n];
+}
+
+int pie_setting_nearest(struct pie_str name) {
+  int found = -1, best = (int)(name.n / 2 < 3 ? name.n / 2 : 3) + 1; /* it must be much alike */
+  for (int id = 0; id < PIE_SETTING_COUNT && name.n <= NAME_MAX_BYTES; id++) {
+    int away = distance(name, pie_str_from(pie_setting_table[id].name));
+    if (away < best) {
+      best = away;
+      found = id;
+    }
+  }
+  return found;
+}
+
 void pie_setting_variable(enum pie_setting_id id, char *out) {
-  int n = snprintf(out, 64, "PYISAPIE_%s", pie_setting_table[id].name);
+  int n = snprintf(out, 64, PIE_SETTING_PREFIX "%s", pie_setting_table[id].name);
   for (int i = 0; i < n; i++) {
     if (out[i] == '-')
       out[i] = '_';

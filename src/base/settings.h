@@ -49,9 +49,10 @@
     "restart when a Python file of the application changes (for development)")                     \
   X(LOG, "log", TEXT, "", 0, 0, DOOR, "the error log's file (default: the error stream)")          \
   X(LOG_LEVEL, "log-level", CHOICE, "info|error|warning|debug", 0, 0, DOOR,                        \
-    "what the error log holds")                                                                    \
+    "what the error log holds, besides what applications write to sys.stderr and wsgi.errors")     \
   X(BIND, "bind", TEXT, "127.0.0.1:8000", 0, 0, HOST,                                              \
-    "where to listen: HOST:PORT, [IPV6]:PORT, unix:PATH, fd:N; several, separated by commas")      \
+    "where to listen: HOST:PORT, [IPV6]:PORT, :PORT (all IPv4 interfaces), PORT (this machine "    \
+    "only), unix:PATH, fd:N; several, separated by commas")                                        \
   X(WORKERS, "workers", NUMBER, "1", 1, 1024, HOST, "processes that serve")                        \
   X(DOOR, "door", TEXT, "", 0, 0, HOST, "the ISAPI extension to serve (default: our own)")         \
   X(BACKLOG, "backlog", NUMBER, "1024", 1, 65535, HOST, "connections that may wait for accept")    \
@@ -73,6 +74,9 @@
     "how long the client may pause within a request body")                                         \
   X(WRITE_TIMEOUT, "write-timeout", TIME, "60", 0, 86400000, HOST,                                 \
     "how long the client may take nothing of a response")                                          \
+  X(LEAST_RATE, "least-rate", SIZE, "240", 0, 1048576, HOST,                                       \
+    "bytes a second that a client must send of a body, or take of a response, on average while "   \
+    "it is waited for; it is judged after 5 seconds of that; 0 means any")                         \
   X(SHUTDOWN_TIMEOUT, "shutdown-timeout", TIME, "30", 0, 86400000, HOST,                           \
     "how long running requests may take to end at shutdown")                                       \
   X(ACCESS_LOG, "access-log", CHOICE, "off|combined|json", 0, 0, HOST, "form of the access log")   \
@@ -126,6 +130,11 @@ void pie_settings_free(struct pie_settings *settings);
 
 /* The id of a name as on the command line ("log-level") or in a variable ("LOG_LEVEL"), or -1. */
 int pie_setting_find(struct pie_str name);
+
+/* The one whose name is most like it, or -1 when none is much like it. */
+int pie_setting_nearest(struct pie_str name);
+
+#define PIE_SETTING_PREFIX "PYISAPIE_" /* of variables */
 
 /* "PYISAPIE_LOG_LEVEL"; out has room for 64 bytes. */
 void pie_setting_variable(enum pie_setting_id id, char *out);

@@ -25,8 +25,8 @@ void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct 
 
 /* ---- the table for the door ---- */
 
-static void warm(struct pie_engine *engine, const struct pie_request_info *info) {
-  pie_site_warm(engine->worlds, engine->world_count, info);
+static bool warm(struct pie_engine *engine, const struct pie_request_info *info) {
+  return pie_site_warm(engine->worlds, engine->world_count, info);
 }
 
 static const struct pie_engine_ops ops = {
@@ -61,7 +61,8 @@ struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
 
 PyDoc_STRVAR(log_doc, "log(level, text)\n--\n\n"
                       "Write text to the server's error log, with the id of the request that this "
-                      "thread serves.\n\nlevel: 0 error, 1 warning, 2 info, 3 debug.");
+                      "thread serves.\n\nlevel: 0 error, 1 warning, 2 info, 3 debug, "
+                      "4 text of an application.");
 
 static PyObject *module_log(PyObject *module, PyObject *args) {
   (void)module;
@@ -70,8 +71,8 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   Py_ssize_t n;
   if (!PyArg_ParseTuple(args, "is#:log", &level, &text, &n))
     return NULL;
-  if (level < PIE_LOG_ERROR || level > PIE_LOG_DEBUG) {
-    PyErr_Format(PyExc_ValueError, "level must be from 0 to 3, not %d", level);
+  if (level < PIE_LOG_ERROR || level > PIE_LOG_APP) {
+    PyErr_Format(PyExc_ValueError, "level must be from 0 to 4, not %d", level);
     return NULL;
   }
   struct pie_engine *engine = the_engine;

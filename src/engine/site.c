@@ -170,15 +170,17 @@ static void ask_for(struct pie_world *world, const struct pie_request_info *info
   pie_mutex_unlock(&world->lock);
 }
 
-void pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info) {
+bool pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info) {
   int64_t deadline = start_deadline(&worlds[0]);
+  bool loaded = true;
   for (size_t i = 0; i < count; i++)
     ask_for(&worlds[i], info);
   for (size_t i = 0; i < count; i++) {
     struct pie_failure failure = {0};
-    get_outside(&worlds[i], info, &failure, deadline);
+    loaded = get_outside(&worlds[i], info, &failure, deadline) != NULL && loaded;
     pie_failure_free(&failure);
   }
+  return loaded;
 }
 
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path) {

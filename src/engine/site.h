@@ -36,8 +36,8 @@ void pie_failure_free(struct pie_failure *failure);
 /* The mount that takes this path, or NULL. */
 const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_str path);
 
-/* Loads the site for such a request in all worlds, at the same time. */
-void pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info);
+/* Loads the site for such a request in all worlds, at the same time. False: it failed somewhere. */
+bool pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info);
 
 /* Loads the sites that are wanted; inside the interpreter. */
 void pie_site_load(struct pie_world *world, struct pie_site *site);

@@ -20,28 +20,46 @@ static int wrong(const char *where, const char *name, const char *why) {
   return USAGE_ERROR;
 }
 
-static int set(struct pie_settings *settings, const char *where, struct pie_str name,
-               struct pie_str value) {
-  char why[256], text[128];
-  int id = pie_setting_find(name);
-  snprintf(text, sizeof text, "%.*s", (int)name.n, name.p);
-  if (id < 0)
-    return wrong(where, text, "is not known; --help lists all settings");
-  if (pie_settings_set(settings, (enum pie_setting_id)id, value, why, sizeof why))
-    return wrong(where, text, why);
-  return 0;
+/* shown: the setting's name as it stands where it was read. */
+static int set(struct pie_settings *settings, const char *where, const char *shown,
+               struct pie_str name, struct pie_str value) {
+  char why[256];
+  int id = pie_setting_find(name), nearest = pie_setting_nearest(name);
+  if (id < 0 && nearest >= 0)
+    snprintf(why, sizeof why, "is not known: is %s meant?", pie_setting_table[nearest].name);
+  else if (id < 0)
+    snprintf(why, sizeof why, "is not known; --help lists all settings");
+  else if (pie_settings_set(settings, (enum pie_setting_id)id, value, why, sizeof why) == 0)
+    return 0;
+  return wrong(where, shown, why);
+}
+
+static int set_argument(struct pie_settings *settings, struct pie_str name, struct pie_str value) {
+  char shown[128];
+  snprintf(shown, sizeof shown, "%.*s", (int)name.n, name.p);
+  return set(settings, "argument", shown, name, value);
+}
+
+struct reading {
+  struct pie_settings *settings;
+  int err;
+};
+
+static bool on_variable(void *context, const char *variable) {
+  struct reading *reading = context;
+  char value[PIE_SETTING_VALUE_MAX];
+  struct pie_str name = pie_str_from(variable + strlen(PIE_SETTING_PREFIX));
+  reading->err =
+      pie_env_get(variable, value, sizeof value)
+          ? wrong("environment variable", variable, "is too long")
+          : set(reading->settings, "environment variable", variable, name, pie_str_from(value));
+  return reading->err != 0;
 }
 
 static int read_environment(struct pie_settings *settings) {
-  char name[64], value[PIE_SETTING_VALUE_MAX];
-  int err = 0;
-  for (int id = 0; id < PIE_SETTING_COUNT && !err; id++) {
-    pie_setting_variable((enum pie_setting_id)id, name);
-    if (pie_env_get(name, value, sizeof value) == 0)
-      err = set(settings, "environment variable", pie_str_from(pie_setting_table[id].name),
-                pie_str_from(value));
-  }
-  return err;
+  struct reading reading = {settings, 0};
+  pie_env_list(PIE_SETTING_PREFIX, on_variable, &reading);
+  return reading.err;
 }
 
 static bool takes_value(struct pie_str name) {
@@ -55,17 +73,17 @@ static int read_argument(struct pie_settings *settings, char **args, int count, 
   bool flag = pie_str_starts(rest, PIE_STR("--"));
   const char *equals = strchr(args[*at], '=');
   if (!flag && (!equals || args[*at][0] == '/'))
-    return set(settings, "argument", PIE_STR("app"), rest);
+    return set_argument(settings, PIE_STR("app"), rest);
   rest.p += flag ? 2 : 0;
   rest.n -= flag ? 2 : 0;
   struct pie_str name = pie_str_cut(&rest, '=');
   if (equals)
-    return set(settings, "argument", name, rest);
+    return set_argument(settings, name, rest);
   if (!takes_value(name))
-    return set(settings, "argument", name, PIE_STR("on"));
+    return set_argument(settings, name, PIE_STR("on"));
   if (++*at >= count)
     return wrong("argument", args[*at - 1], "needs a value");
-  return set(settings, "argument", name, pie_str_from(args[*at]));
+  return set_argument(settings, name, pie_str_from(args[*at]));
 }
 
 static void print_help(void) {

@@ -39,21 +39,16 @@ static int parse_input(struct pie_exchange *x) {
 /* One more piece from the socket. */
 static int receive(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
-  int64_t limit = conn->worker->settings->number[PIE_SET_BODY_TIMEOUT];
   if (pie_buf_reserve(&conn->input, PIECE))
     return failed(x);
   for (;;) {
     int64_t got = pie_socket_recv(conn->socket, conn->input.p + conn->input.n, PIECE);
     if (got > 0) {
       conn->input.n += (size_t)got;
+      pie_pace_earn(x, &x->body_pace, got);
       return 0;
     }
-    if (got != -PIE_EAGAIN || !pie_loop_may_block(x))
-      return failed(x);
-    atomic_store(&x->waiting, true);
-    int err = pie_socket_wait(conn->socket, false, limit ? (int)limit : -1);
-    atomic_store(&x->waiting, false);
-    if (err)
+    if (got != -PIE_EAGAIN || !pie_loop_may_block(x) || pie_pace_wait_for_body(x))
       return failed(x);
   }
 }

@@ -12,6 +12,12 @@
 
 enum { KEEP_MEMORY = 16 * 1024, FIRST_REQUEST_MS = 1000 /* while the worker stops */ };
 
+static void on_written(uv_write_t *request, int status);
+
+static int64_t setting(struct pie_conn *conn, enum pie_setting_id id) {
+  return conn->worker->settings->number[id];
+}
+
 struct pie_conn *pie_conn_new(struct pie_worker *worker) {
   struct pie_conn *conn = calloc(1, sizeof *conn);
   if (!conn)
@@ -77,19 +83,32 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
   free(request);
 }
 
-/* Closing at once could destroy what the client has not read yet (RFC 9112, 9.6). */
+/* What is held leaves now, or as soon as the client makes room, by way of libuv. */
+static int write_held(struct pie_conn *conn) {
+  int err = pie_output_flush(conn);
+  if (err != -PIE_EAGAIN)
+    return err;
+  uv_buf_t rest = uv_buf_init(conn->out.p, (unsigned)conn->out.n);
+  conn->write.data = conn;
+  conn->writing = uv_write(&conn->write, &conn->uv.stream, &rest, 1, on_written) == 0;
+  return conn->writing ? 0 : -PIE_EGONE;
+}
+
+/* Closing at once could destroy what the client has not read yet (RFC 9112, 9.6). An answer is
+ * still held when the worker began to stop after that. */
 void pie_conn_linger(struct pie_conn *conn) {
   uv_shutdown_t *request = malloc(sizeof *request);
-  pie_output_flush(conn); /* of a worker that began to stop after an answer was held back */
+  int err = write_held(conn);
   atomic_store(&conn->exchange.state, PIE_X_DONE);
   conn->phase = PIE_CONN_LINGER;
-  if (conn->eof || !request || uv_shutdown(request, &conn->uv.stream, on_shutdown)) {
+  bool over = err || (conn->eof && !conn->writing);
+  if (over || !request || uv_shutdown(request, &conn->uv.stream, on_shutdown)) {
     free(request);
     pie_conn_close(conn);
     return;
   }
   pie_buf_clear(&conn->input);
-  pie_conn_deadline(conn, PIE_LINGER_MS);
+  pie_conn_deadline(conn, conn->writing ? setting(conn, PIE_SET_WRITE_TIMEOUT) : PIE_LINGER_MS);
   pie_conn_read_more(conn);
 }
 
@@ -199,10 +218,6 @@ void pie_conn_read_more(struct pie_conn *conn) {
 
 /* ---- parsing ---- */
 
-static int64_t setting(struct pie_conn *conn, enum pie_setting_id id) {
-  return conn->worker->settings->number[id];
-}
-
 /* The head is complete; so may be the body, in part or as a whole. */
 static void begin(struct pie_conn *conn) {
   size_t used = 0, ahead = conn->input.n < PIE_AHEAD_MAX ? conn->input.n : PIE_AHEAD_MAX;
@@ -213,6 +228,7 @@ static void begin(struct pie_conn *conn) {
     return;
   }
   conn->exchange.body_complete = event == PIE_HTTP_END;
+  conn->exchange.more_came = event == PIE_HTTP_END && conn->input.n;
   conn->phase = PIE_CONN_RUNNING;
   conn->had_request = true;
   pie_conn_deadline(conn, 0);
@@ -231,30 +247,27 @@ static void on_written(uv_write_t *request, int status) {
   pie_buf_clear(&conn->out);
   if (conn->phase == PIE_CONN_CLOSING)
     return;
-  if (status) {
+  bool lingers = conn->phase == PIE_CONN_LINGER;
+  if (status || (lingers && conn->eof)) {
     pie_conn_close(conn);
     return;
   }
-  pie_conn_deadline(conn, setting(conn, PIE_SET_KEEPALIVE_TIMEOUT));
+  pie_conn_deadline(conn, lingers ? PIE_LINGER_MS : setting(conn, PIE_SET_KEEPALIVE_TIMEOUT));
+  if (lingers)
+    return;
   pie_conn_read_more(conn);
   parse(conn);
 }
 
-/* What is held leaves now. A client that does not take it is waited for by libuv, and no further
- * request of its is begun meanwhile. */
+/* While a client does not take what is held, no further request of its is begun. */
 static void flush(struct pie_conn *conn) {
-  int err = pie_output_flush(conn);
-  if (!err)
-    return;
-  uv_buf_t rest = uv_buf_init(conn->out.p, (unsigned)conn->out.n);
-  conn->write.data = conn;
-  if (err == -PIE_EGONE || uv_write(&conn->write, &conn->uv.stream, &rest, 1, on_written)) {
+  if (write_held(conn)) {
     pie_conn_close(conn);
     return;
   }
-  conn->writing = true;
-  uv_read_stop(&conn->uv.stream);
-  conn->reading = false;
+  if (!conn->writing)
+    return;
+  stop_reading(conn);
   pie_conn_deadline(conn, setting(conn, PIE_SET_WRITE_TIMEOUT));
 }
 

@@ -48,6 +48,12 @@ enum pie_exchange_state {
   PIE_X_DONE     /* it is done; the loop has yet to take it back */
 };
 
+/* How fast a client is: see pace.c. */
+struct pie_pace {
+  int64_t saved_us; /* of time to wait for it: what it has earned, less what was waited */
+  int64_t untaken;  /* of a response: what the system would hold if it took nothing more */
+};
+
 struct pie_exchange {
   EXTENSION_CONTROL_BLOCK ecb; /* ConnID points at the exchange */
   struct pie_conn *conn;
@@ -58,6 +64,7 @@ struct pie_exchange {
   uint32_t outcome;            /* HSE_STATUS_* of DONE_WITH_SESSION, or as returned */
   uint32_t returned;           /* by HttpExtensionProc, on a thread of ours */
   uint64_t started_us;
+  bool more_came;         /* further requests, before it began */
   uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
   bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */
@@ -68,6 +75,7 @@ struct pie_exchange {
   size_t body_at;
   int64_t body_taken; /* bytes given to the extension, with those ahead */
   bool body_complete, body_failed, needs_continue;
+  struct pie_pace body_pace;
   atomic_bool waiting; /* a thread waits for the socket */
 
   /* The response. */
@@ -75,8 +83,9 @@ struct pie_exchange {
   bool broken;  /* nothing can be sent any more */
   bool refused; /* the host has answered itself; broken for the extension */
   int status;
-  int64_t declared;                         /* Content-Length, or -1 */
-  int64_t sent;                             /* body bytes, with the extension's chunk framing */
+  int64_t declared; /* Content-Length, or -1 */
+  int64_t sent;     /* body bytes, with the extension's chunk framing */
+  struct pie_pace pace;
   bool chunked;                             /* framed by the extension, */
   struct pie_chunks chunks;                 /* and checked */
   bool self_chunked;                        /* framed by us (quirks) */
@@ -207,6 +216,7 @@ struct pie_worker {
   uv_work_t terminate_work;
   struct pie_conn *warming; /* stands for a request while the extension starts */
   uv_work_t warm_work;
+  bool cold;             /* it has started, but could not load the application */
   atomic_bool unhealthy; /* the extension has said so */
   int exit_code;
 
@@ -238,9 +248,11 @@ int pie_host_run(struct pie_host *host); /* opens the sockets, then one of: */
 int pie_worker_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
 int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, size_t count);
 
-/* What a worker says over its control channel when it accepts connections. */
+/* What a worker says over its control channel when it accepts connections; the second when it can
+ * only say what is wrong. */
 #define PIE_WORKER_READY "ready\n"
-/* and that another one must take its place at once. */
+#define PIE_WORKER_COLD "cold\n"
+/* And that another one must take its place at once. */
 #define PIE_WORKER_UNHEALTHY "unhealthy\n"
 
 void pie_worker_stop(struct pie_worker *worker);
@@ -310,6 +322,13 @@ BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR name, LPVOID buffer, LPDWORD si
 
 /* body.c: the thread that owns the exchange */
 int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
+
+/* pace.c: the same. The client has moved so many bytes. */
+void pie_pace_earn(struct pie_exchange *x, struct pie_pace *pace, int64_t bytes);
+/* Wait until there is something to read, or room to write: 0, or a negative error when the client
+ * has gone or is too slow. Only where pie_loop_may_block allows it. */
+int pie_pace_wait_for_body(struct pie_exchange *x);
+int pie_pace_wait_for_room(struct pie_exchange *x);
 
 /* output.c: the same */
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);

@@ -35,11 +35,8 @@ static void end(struct pie_conn *conn) {
 
 /* On the loop thread nothing may wait: a client that takes nothing of a short answer loses it. */
 static int wait_for_room(struct pie_exchange *x) {
-  int64_t limit = x->conn->worker->settings->number[PIE_SET_WRITE_TIMEOUT];
-  int timeout = !pie_loop_may_block(x) ? 0 : limit ? (int)limit : -1;
-  atomic_store(&x->waiting, true);
-  int err = pie_socket_wait(x->conn->socket, true, timeout);
-  atomic_store(&x->waiting, false);
+  int err =
+      pie_loop_may_block(x) ? pie_pace_wait_for_room(x) : pie_socket_wait(x->conn->socket, true, 0);
   return err ? -PIE_EGONE : 0;
 }
 
@@ -57,6 +54,7 @@ static int send_all(struct pie_exchange *x, struct pie_span *spans, size_t count
       continue;
     if (sent < 0)
       return broken(x);
+    x->pace.untaken += sent;
     while (count && (size_t)sent >= spans->n) {
       sent -= (int64_t)spans->n;
       spans++;
@@ -104,6 +102,7 @@ static int send_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uin
       return copy_file(x, file, offset, length);
     if (sent < 0)
       return broken(x);
+    x->pace.untaken += sent;
     offset += (uint64_t)sent;
     length -= (uint64_t)sent;
   }
@@ -149,11 +148,12 @@ int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, 
   return send_file(x, file, offset, length);
 }
 
-/* Further requests are there already, and are run next, on this very thread. */
+/* Further requests are there already, and are run next, on this very thread. What has been read
+ * since is not looked at: whoever takes the loop adds to it. */
 static bool may_hold(struct pie_exchange *x) {
   struct pie_conn *conn = x->conn;
-  return pie_loop_has_loop(x) && x->body_complete && conn->input.n && conn->out.n <= HOLD_MAX / 2 &&
-         conn->parser.keep_alive && !x->wants_close;
+  return x->more_came && conn->out.n <= HOLD_MAX / 2 && conn->parser.keep_alive &&
+         !x->wants_close && pie_loop_has_loop(x);
 }
 
 int pie_output_close(struct pie_exchange *x, bool response_is_whole) {

@@ -262,9 +262,19 @@ static void on_said_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) 
                      (unsigned)(sizeof child->said - 1 - child->said_size));
 }
 
-static void is_ready(struct child *child) {
+static void log_ready(struct child *child, bool cold) {
+  if (cold)
+    pie_log(log_of(child->supervisor), PIE_LOG_WARNING,
+            "worker %d is up, but the application could not be loaded: the reason is logged above, "
+            "and it is tried again with the next request",
+            child->process.pid);
+  else
+    pie_log(log_of(child->supervisor), PIE_LOG_INFO, "worker %d is ready", child->process.pid);
+}
+
+static void is_ready(struct child *child, bool cold) {
   child->state = CHILD_READY;
-  pie_log(log_of(child->supervisor), PIE_LOG_INFO, "worker %d is ready", child->process.pid);
+  log_ready(child, cold);
   if (child->replaces)
     stop_child(child->replaces);
   child->replaces = NULL;
@@ -291,8 +301,9 @@ static void on_said(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   }
   child->said_size += (size_t)n;
   child->said[child->said_size] = '\0';
-  if (child->state == CHILD_STARTING && strstr(child->said, PIE_WORKER_READY))
-    is_ready(child);
+  bool cold = strstr(child->said, PIE_WORKER_COLD) != NULL;
+  if (child->state == CHILD_STARTING && (cold || strstr(child->said, PIE_WORKER_READY)))
+    is_ready(child, cold);
   if (child->state == CHILD_READY && strstr(child->said, PIE_WORKER_UNHEALTHY))
     is_unhealthy(child);
 }

@@ -281,7 +281,7 @@ static void accept_now(struct pie_worker *worker, const struct pie_bound *bound,
     }
   }
   if (!worker->stopping)
-    say(worker, PIE_WORKER_READY);
+    say(worker, worker->cold ? PIE_WORKER_COLD : PIE_WORKER_READY);
 }
 
 struct warm_up {
@@ -293,7 +293,7 @@ struct warm_up {
 static void run_warm(uv_work_t *work) {
   struct warm_up *warm_up = work->data;
   struct pie_worker *worker = warm_up->worker;
-  worker->extension.warm(&worker->warming->exchange.ecb);
+  worker->cold = !worker->extension.warm(&worker->warming->exchange.ecb);
 }
 
 static void on_warm(uv_work_t *work, int status) {

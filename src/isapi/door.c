@@ -420,10 +420,10 @@ bool pie_door_warm(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   struct pie_request *request = ready ? request_new(door, ecb) : NULL;
   if (!request)
     return false;
-  if (pie_request_parse(request, &door->quirks, &door->settings) == 0)
-    door->ops->warm(door->engine, &request->info);
+  bool warm = pie_request_parse(request, &door->quirks, &door->settings) == 0 &&
+              door->ops->warm(door->engine, &request->info);
   request_release(request);
-  return true;
+  return warm;
 }
 
 void pie_door_idle(struct pie_door *door, uint32_t group) {

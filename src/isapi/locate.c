@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "isapi/pyvenv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,15 +46,18 @@ struct engine_wanted {
   int major, minor; /* 0: any */
   bool threaded;
   struct pie_python *python;
+  const char *folder;
   char found[256];
   char have[256]; /* versions seen, for the message */
 };
 
 static bool on_engine(void *context, const char *name) {
   struct engine_wanted *wanted = context;
+  char path[PIE_PATH_MAX];
   int major, minor;
   bool threaded;
-  if (!parse_tag(name, &major, &minor, &threaded))
+  if (!parse_tag(name, &major, &minor, &threaded) ||
+      pie_path_join(path, sizeof path, wanted->folder, name) || !pie_path_is_file(path))
     return false;
   size_t used = strlen(wanted->have);
   snprintf(wanted->have + used, sizeof wanted->have - used, "%s%d.%d%s", used ? ", " : "", major,
@@ -69,7 +73,7 @@ static bool on_engine(void *context, const char *name) {
 }
 
 static int find_engine(struct search *search, int major, int minor, bool threaded) {
-  struct engine_wanted wanted = {major, minor, threaded, search->python, "", ""};
+  struct engine_wanted wanted = {major, minor, threaded, search->python, search->door, "", ""};
   pie_path_list(search->door, pie_engine_tag, on_engine, &wanted);
   if (wanted.found[0])
     return pie_path_join(search->python->engine, PIE_PATH_MAX, search->door, wanted.found);
@@ -102,24 +106,6 @@ static bool running_version(int *major, int *minor, bool *threaded) {
 }
 
 /* ---- which environment ---- */
-
-static bool read_key(const char *text, const char *key, char *out, size_t n) {
-  struct pie_str rest = pie_str_from(text);
-  while (rest.n) {
-    struct pie_str line = pie_str_cut(&rest, '\n');
-    if (line.n && line.p[line.n - 1] == '\r')
-      line.n--;
-    struct pie_str value = line;
-    struct pie_str name = pie_str_trim(pie_str_cut(&value, '='));
-    value = pie_str_trim(value);
-    if (pie_str_equal_nocase(name, pie_str_from(key)) && value.n < n) {
-      memcpy(out, value.p, value.n);
-      out[value.n] = '\0';
-      return true;
-    }
-  }
-  return false;
-}
 
 static bool is_env(const char *folder) {
   char path[PIE_PATH_MAX];
@@ -154,7 +140,7 @@ static bool find_env(struct search *search) {
   }
   snprintf(search->env, sizeof search->env, "%s", search->door);
   for (int level = 0; level < LEVELS_MAX && !pie_path_parent(search->env); level++) {
-    if (pie_python_find_executable(search->env, search->python->major, search->python->minor,
+    if (pie_python_find_executable(search->env, false, search->python->major, search->python->minor,
                                    search->python->executable))
       return true;
   }
@@ -162,7 +148,8 @@ static bool find_env(struct search *search) {
 }
 
 static int read_venv(struct search *search) {
-  char path[PIE_PATH_MAX], text[CONFIG_MAX], version[64];
+  char path[PIE_PATH_MAX], text[CONFIG_MAX];
+  struct pie_pyvenv config;
   struct pie_python *python = search->python;
   pie_path_join(path, sizeof path, search->env, "pyvenv.cfg");
   if (pie_file_read_text(path, text, sizeof text) < 0) {
@@ -172,15 +159,15 @@ static int read_venv(struct search *search) {
     return give_up(search, "Give it the right to read the virtual environment and its base Python, "
                            "or move both where it may.");
   }
-  int major = python->major, minor = python->minor;
-  if (read_key(text, "version", version, sizeof version) ||
-      read_key(text, "version_info", version, sizeof version))
-    sscanf(version, "%d.%d", &major, &minor);
-  if (!read_key(text, "home", search->bin, sizeof search->bin)) {
+  pie_pyvenv_read(pie_str_from(text), &config);
+  if (!config.home[0]) {
     snprintf(search->why, TEXT_MAX, "%s names no home.", path);
     return give_up(search, "Make the virtual environment anew: python -m venv --clear FOLDER.");
   }
-  return find_engine(search, major, minor, python->threaded);
+  snprintf(search->bin, sizeof search->bin, "%s", config.home);
+  if (!config.major)
+    return 0; /* that of the engine, which has been found already */
+  return find_engine(search, config.major, config.minor, python->threaded);
 }
 
 static int find_executable(struct search *search) {
@@ -190,7 +177,8 @@ static int find_executable(struct search *search) {
     snprintf(search->bin, sizeof search->bin, "%s", search->env);
     return 0;
   }
-  if (!pie_python_find_executable(search->env, python->major, python->minor, python->executable)) {
+  if (!pie_python_find_executable(search->env, is_env(search->env), python->major, python->minor,
+                                  python->executable)) {
     snprintf(search->why, TEXT_MAX,
              "There is no Python %d.%d in %s, or this account may not read it.", python->major,
              python->minor, search->env);

@@ -52,6 +52,35 @@ static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
   return false;
 }
 
+static struct pie_str setting_of(const char *variable) {
+  return pie_str_from(variable + strlen(PIE_SETTING_PREFIX));
+}
+
+static bool on_variable(void *unknown, const char *name) {
+  bool known = pie_setting_find(setting_of(name)) >= 0;
+  if (!known)
+    snprintf(unknown, TEXT_MAX, "%s", name);
+  return !known;
+}
+
+/* A misspelled variable would have no effect, and nobody would know. Those that only the web server
+ * has (SetEnv) cannot be listed. */
+static bool check_environment(struct pie_door *door) {
+  char unknown[TEXT_MAX] = "", meant[64], text[TEXT_MAX * 2], advice[256];
+  pie_env_list(PIE_SETTING_PREFIX, on_variable, unknown);
+  if (!*unknown)
+    return true;
+  int nearest = pie_setting_nearest(setting_of(unknown));
+  snprintf(text, sizeof text, "The environment variable %s is no setting.", unknown);
+  snprintf(advice, sizeof advice, "Mend it or take it out, and restart the server.");
+  if (nearest >= 0) {
+    pie_setting_variable((enum pie_setting_id)nearest, meant);
+    snprintf(advice, sizeof advice, "Did you mean %s? Mend it, and restart the server.", meant);
+  }
+  fail_locked(door, text, NULL, advice);
+  return false;
+}
+
 static bool open_log(struct pie_door *door) {
   char why[512];
   const char *path = pie_settings_text(&door->settings, PIE_SET_LOG);
@@ -75,7 +104,7 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   if (door->configuration != PIE_UNCONFIGURED)
     return door->configuration == PIE_CONFIGURED;
   pie_quirks_find(&door->quirks, ecb);
-  bool good = true;
+  bool good = check_environment(door);
   for (int id = 0; id < PIE_SETTING_COUNT; id++) {
     if (pie_setting_table[id].scope == PIE_SCOPE_DOOR)
       good = read_setting(door, ecb, (enum pie_setting_id)id) && good;

@@ -88,8 +88,9 @@ void pie_lib_pin(const void *address); /* the library holding it is never unload
 /* Where a Python keeps its parts on this system. */
 extern const char pie_door_file_name[]; /* of our ISAPI extension */
 extern const char pie_engine_tag[];     /* what precedes the version in an engine's name */
-/* The python of a virtual environment or installation; out has PIE_PATH_MAX bytes. */
-bool pie_python_find_executable(const char *folder, int major, int minor, char *out);
+/* The python of a virtual environment, or of an installation, which may have several versions; out
+ * has PIE_PATH_MAX bytes. */
+bool pie_python_find_executable(const char *folder, bool is_env, int major, int minor, char *out);
 /* Its shared library, looked for from the folder that holds the python (pyvenv.cfg's home). */
 bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out);
 extern const char pie_python_library_hint[]; /* how to get a missing one */
@@ -107,6 +108,8 @@ void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *,
 int pie_file_read_text(const char *path, char *out, size_t n);
 /* The value of a variable; 0, -PIE_ENOENT, -PIE_ETOOBIG. */
 int pie_env_get(const char *name, char *out, size_t n);
+/* Calls found for the name of each variable that starts with prefix; stops when it returns true. */
+void pie_env_list(const char *prefix, bool (*found)(void *, const char *), void *context);
 void pie_user_name(char *out, size_t n); /* the account this process runs as */
 int pie_process_id(void);
 _Noreturn void pie_process_exit(int code); /* at once: no handlers, no waiting */
@@ -139,6 +142,9 @@ int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, 
 /* Bytes read at offset, 0 at the end, -PIE_EIO. */
 int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n);
 int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
+/* About how much of what was sent the other side has not taken yet; -PIE_ENOTSUP where the system
+ * does not tell. */
+int64_t pie_socket_untaken(pie_socket socket);
 /* Bytes read, 0 at the end, -PIE_EAGAIN, -PIE_EGONE. */
 int64_t pie_socket_recv(pie_socket socket, void *out, size_t n);
 /* Waits until it can be read (or written): 0, -PIE_ETIMEOUT, -PIE_EGONE. timeout < 0: for ever. */

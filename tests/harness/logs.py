@@ -10,8 +10,8 @@ from pathlib import Path
 
 # "<time> <pid> LEVEL [request-id] text"; httpd puts nothing before what the door writes to stderr.
 ENTRY = re.compile(
-    r"^(?P<time>\d{4}-\d\d-\d\d\S*(?: \d\S*)?) (?P<pid>\d+) (?P<level>ERROR|WARNING|INFO|DEBUG) "
-    r"(?:\[(?P<id>[0-9a-f-]+)\] )?(?P<text>.*)$"
+    r"^(?P<time>\d{4}-\d\d-\d\d\S*(?: \d\S*)?) (?P<pid>\d+) "
+    r"(?P<level>ERROR|WARNING|INFO|DEBUG|APP) (?:\[(?P<id>[0-9a-f-]+)\] )?(?P<text>.*)$"
 )
 CONTINUED = "    "
 WAIT = 10.0

@@ -28,6 +28,12 @@ def command() -> str:
     return found
 
 
+def host_program() -> Path:
+    """pyisapie-host, as the build of this environment has left it (Linux does not install it)."""
+    tag = Path(sys.prefix).name.removeprefix(".venv").removeprefix("-") or "default"
+    return REPO / "build" / tag / "src" / "pyisapie-host"
+
+
 def package() -> Path:
     """The folder of the installed package, which holds the door."""
     spec = importlib.util.find_spec("pyisapie")

@@ -61,12 +61,13 @@ class Serve:
         before: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
         bind: Sequence[str] = ("127.0.0.1:0",),
+        program: Sequence[str | Path] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = Log(folder / "error.log")
         self.output = Log(folder / "output.log")
-        self._argv = [*before, command(), "serve"]
+        self._argv = [*before, *map(str, program or (command(), "serve"))]
         self._argv += [app] if app else []
         self._argv += ["--root", str(root)] if root else []
         self._argv += [word for address in bind for word in ("--bind", address)]

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { ENV_NAME_MAX = 256 };
+
 int64_t pie_clock_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -111,6 +113,19 @@ int pie_env_get(const char *name, char *out, size_t n) {
     return -PIE_ETOOBIG;
   memcpy(out, value, length + 1);
   return 0;
+}
+
+void pie_env_list(const char *prefix, bool (*found)(void *, const char *), void *context) {
+  size_t length = strlen(prefix);
+  char name[ENV_NAME_MAX];
+  for (char **entry = environ; entry && *entry; entry++) {
+    const char *end = strchr(*entry, '=');
+    if (!end || strncmp(*entry, prefix, length) != 0)
+      continue;
+    snprintf(name, sizeof name, "%.*s", (int)(end - *entry), *entry);
+    if (found(context, name))
+      return;
+  }
 }
 
 void pie_user_name(char *out, size_t n) {

@@ -12,21 +12,18 @@ const char pie_python_library_hint[] =
     "A web server needs the Python that has a shared library: on Debian and Ubuntu install "
     "libpython3-dev; a self-built Python needs --enable-shared. `pyisapie serve` works without.";
 
-bool pie_python_find_executable(const char *folder, int major, int minor, char *out) {
-  char name[64];
-  snprintf(name, sizeof name, "bin/python%d.%d", major, minor);
-  const char *const names[] = {"bin/python", name, "bin/python3"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (pie_path_join(out, PIE_PATH_MAX, folder, names[i]) == 0 && pie_path_is_file(out))
-      return true;
-  }
-  return false;
+static bool look_in(const char *top, const char *folder, const char *name, char *out) {
+  char path[PIE_PATH_MAX];
+  return pie_path_join(path, sizeof path, top, folder) == 0 &&
+         pie_path_join(out, PIE_PATH_MAX, path, name) == 0 && pie_path_is_file(out);
 }
 
-static bool look_in(const char *bin, const char *folder, const char *name, char *out) {
-  char path[PIE_PATH_MAX];
-  return pie_path_join(path, sizeof path, bin, folder) == 0 &&
-         pie_path_join(out, PIE_PATH_MAX, path, name) == 0 && pie_path_is_file(out);
+bool pie_python_find_executable(const char *folder, bool is_env, int major, int minor, char *out) {
+  char name[64];
+  snprintf(name, sizeof name, "python%d.%d", major, minor);
+  if (is_env && look_in(folder, "bin", "python", out))
+    return true;
+  return look_in(folder, "bin", name, out) || (is_env && look_in(folder, "bin", "python3", out));
 }
 
 bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/address.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "platform/platform.h"
@@ -83,14 +84,13 @@ static int try_listen(const struct addrinfo *info, int backlog) {
 static int listen_tcp(const char *spec, int backlog, pie_socket *out, char *url, char *why,
                       size_t n) {
   char host[256];
-  const char *colon = strrchr(spec, ':');
-  if (!colon || (size_t)(colon - spec) >= sizeof host || !pie_str_is_port(pie_str_from(colon + 1)))
-    return fail(-1, spec, "write HOST:PORT, [IPV6]:PORT or unix:PATH, with a port from 0 to 65535",
+  const char *port;
+  if (pie_address_split(spec, host, sizeof host, &port))
+    return fail(-1, spec,
+                "write " PIE_ADDRESS_FORMS ", with a port from 0 to 65535, or unix:PATH or fd:N",
                 why, n);
-  bool bracketed = spec[0] == '[' && colon > spec && colon[-1] == ']';
-  snprintf(host, sizeof host, "%.*s", (int)(colon - spec) - 2 * bracketed, spec + bracketed);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-  int err = getaddrinfo(*host && strcmp(host, "*") ? host : NULL, colon + 1, &hints, &found);
+  int err = getaddrinfo(host, port, &hints, &found);
   if (err)
     return fail(-1, spec, gai_strerror(err), why, n);
   int fd = try_listen(found, backlog);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,6 +54,11 @@ int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n) {
 int64_t pie_file_size(intptr_t file) {
   struct stat st;
   return fstat((int)file, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -PIE_ENOTSUP;
+}
+
+int64_t pie_socket_untaken(pie_socket socket) {
+  int n;
+  return ioctl((int)socket, SIOCOUTQ, &n) == 0 ? n : -PIE_ENOTSUP;
 }
 
 bool pie_socket_is_connected(pie_socket socket) {

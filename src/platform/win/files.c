@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { ENV_ENTRY_MAX = 32768 };
+
 /* 100 ns steps from 1601-01-01 to 1970-01-01 */
 static const uint64_t EPOCH_STEPS = 116444736000000000ULL;
 
@@ -156,6 +158,20 @@ int pie_env_get(const char *name, char *out, size_t n) {
     return -PIE_ETOOBIG;
   value[length] = L'\0';
   return pie_wide_to_utf8(value, out, n);
+}
+
+void pie_env_list(const char *prefix, bool (*found)(void *, const char *), void *context) {
+  char name[ENV_ENTRY_MAX];
+  wchar_t *all = GetEnvironmentStringsW();
+  for (wchar_t *entry = all; entry && *entry; entry += wcslen(entry) + 1) {
+    if (pie_wide_to_utf8(entry, name, sizeof name))
+      continue;
+    name[strcspn(name, "=")] = '\0';
+    if (strncmp(name, prefix, strlen(prefix)) == 0 && found(context, name))
+      break;
+  }
+  if (all)
+    FreeEnvironmentStringsW(all);
 }
 
 void pie_user_name(char *out, size_t n) {

@@ -10,14 +10,11 @@ const char pie_python_library_hint[] =
     "Reinstall this Python with the installer from python.org, or name another one in the setting "
     "home (environment variable PYISAPIE_HOME).";
 
-bool pie_python_find_executable(const char *folder, int major, int minor, char *out) {
-  static const char *const names[] = {"Scripts\\python.exe", "python.exe"};
+/* An installation holds one version; its library tells which. */
+bool pie_python_find_executable(const char *folder, bool is_env, int major, int minor, char *out) {
+  const char *name = is_env ? "Scripts\\python.exe" : "python.exe";
   (void)major, (void)minor;
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (pie_path_join(out, PIE_PATH_MAX, folder, names[i]) == 0 && pie_path_is_file(out))
-      return true;
-  }
-  return false;
+  return pie_path_join(out, PIE_PATH_MAX, folder, name) == 0 && pie_path_is_file(out);
 }
 
 bool pie_python_find_library(const char *bin, int major, int minor, bool threaded, char *out) {

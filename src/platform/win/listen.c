@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/address.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "platform/platform.h"
@@ -45,13 +46,11 @@ static SOCKET try_listen(const struct addrinfo *info, int backlog) {
 static int listen_tcp(const char *spec, int backlog, pie_socket *out, char *url, char *why,
                       size_t n) {
   char host[256], text[256];
-  const char *colon = strrchr(spec, ':');
-  if (!colon || (size_t)(colon - spec) >= sizeof host || !pie_str_is_port(pie_str_from(colon + 1)))
-    return fail(spec, "write HOST:PORT or [IPV6]:PORT, with a port from 0 to 65535", why, n);
-  bool bracketed = spec[0] == '[' && colon > spec && colon[-1] == ']';
-  snprintf(host, sizeof host, "%.*s", (int)(colon - spec) - 2 * bracketed, spec + bracketed);
+  const char *port;
+  if (pie_address_split(spec, host, sizeof host, &port))
+    return fail(spec, "write " PIE_ADDRESS_FORMS ", with a port from 0 to 65535", why, n);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-  int err = getaddrinfo(*host && strcmp(host, "*") ? host : NULL, colon + 1, &hints, &found);
+  int err = getaddrinfo(host, port, &hints, &found);
   SOCKET listening = err ? INVALID_SOCKET : try_listen(found, backlog);
   if (listening == INVALID_SOCKET) {
     pie_os_error_text(err ? (uint32_t)err : (uint32_t)WSAGetLastError(), text, sizeof text);

@@ -44,6 +44,11 @@ int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, 
   return pie_socket_send(socket, &span, 1);
 }
 
+int64_t pie_socket_untaken(pie_socket socket) {
+  (void)socket;
+  return -PIE_ENOTSUP;
+}
+
 bool pie_socket_is_connected(pie_socket socket) {
   char byte;
   int got = recv((SOCKET)socket, &byte, 1, MSG_PEEK);

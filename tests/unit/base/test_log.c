@@ -40,9 +40,10 @@ static void a_line_has_time_level_id_and_text(void) {
   struct pie_log log = make(PIE_LOG_DEBUG);
   pie_log_text(&log, PIE_LOG_ERROR, PIE_STR(""), PIE_STR("x"));
   pie_log(&log, PIE_LOG_WARNING, "%d %s", 7, "y");
+  pie_log(&log, PIE_LOG_APP, "z");
   log.stamp = NULL;
   pie_log_text(&log, PIE_LOG_DEBUG, PIE_STR(""), PIE_STR(""));
-  CHECK_STR(pie_buf_str(&written), "NOW 42 ERROR x\nNOW 42 WARNING 7 y\nDEBUG \n");
+  CHECK_STR(pie_buf_str(&written), "NOW 42 ERROR x\nNOW 42 WARNING 7 y\nNOW 42 APP z\nDEBUG \n");
   pie_buf_free(&written);
 }
 
@@ -54,6 +55,8 @@ static void quieter_levels_leave_lines_out(void) {
       pie_log(&log, (enum pie_log_level)of, "b");
     }
     CHECK_INT(writes, (level + 1) * 2);
+    pie_log_text(&log, PIE_LOG_APP, PIE_STR(""), PIE_STR("a"));
+    CHECK_INT(writes, (level + 1) * 2 + 1); /* an application's text is never left out */
   }
   pie_log_text(NULL, PIE_LOG_ERROR, PIE_STR(""), PIE_STR("a"));
   pie_log(NULL, PIE_LOG_ERROR, "b");

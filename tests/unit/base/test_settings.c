@@ -77,6 +77,29 @@ static void names_are_found_in_each_spelling(void) {
   CHECK_INT(pie_setting_find(PIE_STR("app\0")), -1);
 }
 
+static void a_misspelled_name_has_a_nearest(void) {
+  static const struct {
+    const char *name;
+    int id;
+  } rows[] = {{"threads", PIE_SET_THREADS},
+              {"THREAD", PIE_SET_THREADS},
+              {"workres", PIE_SET_WORKERS},
+              {"LOGLEVEL", PIE_SET_LOG_LEVEL},
+              {"boddy_limit", PIE_SET_BODY_LIMIT},
+              {"rot", PIE_SET_ROOT},
+              {"", -1},
+              {"x", -1},
+              {"xyz", -1},
+              {"something-else", -1}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    test_context("%s", rows[i].name);
+    CHECK_INT(pie_setting_nearest(pie_str_from(rows[i].name)), rows[i].id);
+  }
+  char longest[5000];
+  memset(longest, 'x', sizeof longest);
+  CHECK_INT(pie_setting_nearest((struct pie_str){longest, sizeof longest}), -1);
+}
+
 static void numbers(void) {
   pie_settings_init(&settings);
   check_taken(PIE_SET_THREADS, "1", 1);
@@ -210,6 +233,7 @@ static void the_reason_fits_where_it_goes(void) {
 static const struct test_case cases[] = {
     CASE(every_default_is_right_by_its_own_rules),
     CASE(names_are_found_in_each_spelling),
+    CASE(a_misspelled_name_has_a_nearest),
     CASE(numbers),
     CASE(sizes),
     CASE(times),

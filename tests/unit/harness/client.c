@@ -19,14 +19,18 @@
 
 enum { TEXT_MAX = 1 << 26, PATIENCE_MS = 10000 };
 
-int served_connect(const struct served *served) {
+int served_connect_with_room(const struct served *served, int room) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)served->port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(fd >= 0);
+  if (room)
+    REQUIRE(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0);
   REQUIRE(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
   return fd;
 }
+
+int served_connect(const struct served *served) { return served_connect_with_room(served, 0); }
 
 void client_send_bytes(int fd, struct pie_str bytes) {
   while (bytes.n) {

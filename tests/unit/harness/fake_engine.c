@@ -54,10 +54,9 @@ static void idle(struct pie_engine *engine) {
   engine->idled++;
 }
 
-static void warm(struct pie_engine *engine, const struct pie_request_info *info) {
+static bool warm(struct pie_engine *engine, const struct pie_request_info *info) {
   engine->warmed++;
-  if (engine->warm)
-    engine->warm(info);
+  return !engine->warm || engine->warm(info);
 }
 
 static void stop(struct pie_engine *engine, int timeout_ms) {

@@ -17,7 +17,7 @@ struct pie_engine {
 
   /* The script; each has a default. */
   int (*handle)(struct pie_request *request, const struct pie_request_info *info, int flags);
-  void (*warm)(const struct pie_request_info *info);
+  bool (*warm)(const struct pie_request_info *info);
   _Atomic(const struct pie_failure *) failure; /* start fails with it */
   atomic_bool hold_start;                      /* start waits until this is false */
   atomic_bool refuse_abi;

@@ -46,6 +46,8 @@ extern int served_send_buffer;
 /* ---- the client ---- */
 
 int served_connect(const struct served *served);
+/* The same, with so many bytes of room for what comes. */
+int served_connect_with_room(const struct served *served, int room);
 void client_send(int fd, const char *text);
 void client_send_bytes(int fd, struct pie_str bytes);
 /* One response: its text without the Date field, until its body is complete by its framing (or

@@ -18,13 +18,20 @@ enum { BODY = 7000 };
 
 static struct served served;
 
-/* The path, and as many letters as make it BODY bytes. */
+static DWORD nap(EXTENSION_CONTROL_BLOCK *ecb) {
+  (void)ecb;
+  sleep_ms(500);
+  return HSE_STATUS_SUCCESS_AND_KEEP_CONN;
+}
+
+/* The path, and as many letters as make it BODY bytes. /nap is done only a while after that. */
 static DWORD answer(EXTENSION_CONTROL_BLOCK *ecb) {
   char body[BODY + 1];
   memset(body, 'x', BODY);
   memcpy(body, ecb->lpszPathInfo, strlen(ecb->lpszPathInfo));
   body[BODY] = '\0';
-  return ext_answer(ecb, body);
+  DWORD outcome = ext_answer(ecb, body);
+  return ext_path_is(ecb, "/nap") ? ext_pend(ecb, nap) : outcome;
 }
 
 static void add_request(struct pie_buf *out, int i) {
@@ -52,8 +59,8 @@ static void drop_dates(struct pie_buf *text) {
   text->p[to] = '\0';
 }
 
-/* A client with little room, and its requests: count whole ones, and the beginning of the last. */
-static int begin(int count, struct pie_buf *want) {
+/* A client with little room, and its requests: count whole ones, and what is given beside them. */
+static int begin_with(int count, struct pie_buf *want, struct pie_str last) {
   struct pie_buf requests;
   int fd = served_connect(&served), room = 128 * 1024;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
@@ -64,10 +71,14 @@ static int begin(int count, struct pie_buf *want) {
     add_request(&requests, i);
     add_answer(want, path, "");
   }
-  pie_buf_adds(&requests, "GET /last HT");
+  pie_buf_add(&requests, last);
   client_send_bytes(fd, pie_buf_str(&requests));
   pie_buf_free(&requests);
   return fd;
+}
+
+static int begin(int count, struct pie_buf *want) {
+  return begin_with(count, want, PIE_STR("GET /last HT"));
 }
 
 static void read_all(int fd, struct pie_buf *got) {
@@ -195,7 +206,51 @@ static void a_stop_lets_held_answers_leave(void) {
   }
 }
 
+/* What has come behind the head is its body, and no further request: nothing may be held back. */
+static void an_answer_beside_an_unread_body_is_whole(void) {
+  static char post[70000];
+  int n = sprintf(post, "POST /last HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+  memset(post + n, 'b', sizeof post - (size_t)n);
+  start(NULL);
+  for (int count = 1; count <= COUNTS; count++) {
+    struct texts texts;
+    open_texts(&texts);
+    test_context("%d requests", count);
+    int fd = begin_with(count, &texts.want, (struct pie_str){post, sizeof post});
+    add_answer(&texts.want, "/last", "");
+    sleep_ms(30);
+    read_all(fd, &texts.got);
+    CHECK_INT(texts.got.n, texts.want.n);
+    close(fd);
+    close_texts(&texts);
+  }
+  test_context(NULL);
+  served_stop(&served);
+}
+
+/* There is no room for it when its thread gives it up, the worker is told to stop, and only then
+ * does its request end: with nothing further to do, the host must still remember it. */
+static void a_held_answer_leaves_with_its_request(void) {
+  served_send_buffer = 1; /* the least that there is, which is less than an answer */
+  served_start(&served, SERVED_OURS, answer, NULL);
+  struct texts texts;
+  open_texts(&texts);
+  int fd = served_connect_with_room(&served, 1);
+  client_send(fd, "GET /nap HTTP/1.1\r\nHost: h\r\n\r\nGET /last HT");
+  add_answer(&texts.want, "/nap", "");
+  sleep_ms(200);
+  kill(served.pid, SIGTERM);
+  read_all(fd, &texts.got);
+  CHECK(pie_str_equal(pie_buf_str(&texts.got), pie_buf_str(&texts.want)));
+  CHECK_INT(texts.got.n, texts.want.n);
+  close(fd);
+  close_texts(&texts);
+  CHECK_INT(served_wait(&served), 0);
+}
+
 static const struct test_case cases[] = {
+    CASE(an_answer_beside_an_unread_body_is_whole),
+    CASE(a_held_answer_leaves_with_its_request),
     CASE(a_client_that_reads_late_gets_all),
     CASE(a_client_that_reads_too_late_gets_no_garbage),
     CASE(a_client_that_goes_is_forgotten),

@@ -97,14 +97,19 @@ static void check_usage(const char *const *arguments, int code, const char *says
 static void wrong_arguments_are_told(void) {
   check_usage((const char *[]){"--no-such", "1", NULL}, 2,
               "pyisapie-host: argument no-such is not known; --help lists all settings");
+  check_usage((const char *[]){"--thread=2", NULL}, 2, "thread is not known: is threads meant?");
   check_usage((const char *[]){"--threads", "many", NULL}, 2,
               "argument threads must be a whole number from 1 to 1024");
   check_usage((const char *[]){"--threads=0", NULL}, 2, "argument threads must be");
   check_usage((const char *[]){"--threads", NULL}, 2, "argument --threads needs a value");
   setenv("PYISAPIE_BACKLOG", "-1", 1);
   check_usage((const char *[]){"--bind=127.0.0.1:0", NULL}, 2,
-              "environment variable backlog must be a whole number");
+              "environment variable PYISAPIE_BACKLOG must be a whole number");
   unsetenv("PYISAPIE_BACKLOG");
+  setenv("PYISAPIE_WORKRES", "2", 1);
+  check_usage((const char *[]){"--bind=127.0.0.1:0", NULL}, 2,
+              "environment variable PYISAPIE_WORKRES is not known: is workers meant?");
+  unsetenv("PYISAPIE_WORKRES");
 }
 
 static void sockets_that_cannot_be_had_are_told(void) {

@@ -7,6 +7,7 @@
 #include "platform/platform.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -181,6 +182,82 @@ static void a_client_that_takes_nothing_is_given_up(void) {
   check_write_timeout(flood_later);
 }
 
+/* ---- clients that trickle ---- */
+
+static DWORD trickled(EXTENSION_CONTROL_BLOCK *ecb) {
+  if (strcmp(ecb->lpszMethod, "GET") == 0)
+    return flood(ecb);
+  if (ext_path_is(ecb, "/busy"))
+    sleep_ms(6500);
+  return read_body(ecb);
+}
+
+static DWORD trickled_later(EXTENSION_CONTROL_BLOCK *ecb) { return ext_pend(ecb, trickled); }
+
+static int post(const struct served *server, const char *path, int length) {
+  char head[200];
+  int fd = served_connect(server);
+  snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", path,
+           length);
+  client_send(fd, head);
+  return fd;
+}
+
+/* With little room of the client's own, so that the host notices what it takes. */
+static int get(const struct served *server, const char *path) {
+  char head[200];
+  int fd = served_connect_with_room(server, 4096);
+  snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+  client_send(fd, head);
+  return fd;
+}
+
+static void send_bytes(int fd, size_t n) {
+  char bytes[1000];
+  memset(bytes, 'x', sizeof bytes);
+  client_send_bytes(fd, (struct pie_str){bytes, n});
+}
+
+static void take_bytes(int fd, size_t n) {
+  char bytes[1000];
+  CHECK(recv(fd, bytes, n, MSG_DONTWAIT) >= -1); /* nothing may be there at the moment */
+}
+
+/* None of them pauses for long: body-timeout and write-timeout end nobody here. */
+static void clients_that_trickle_are_ended(void) {
+  static const char *const settings[] = {"access-log", "combined", "least-rate", "3000", NULL};
+  static const char *const any[] = {"access-log", "combined", "least-rate", "0", NULL};
+  struct served lax;
+  served_start(&lax, SERVED_OURS, trickled_later, any);
+  served_start(&served, SERVED_OURS, trickled_later, settings);
+  int slow_post = post(&served, "/slow", 5000), slow_get = get(&served, "/slow");
+  int decent_post = post(&served, "/decent", 42000), decent_get = get(&served, "/decent");
+  int lax_post = post(&lax, "/slow", 5000), lax_get = get(&lax, "/slow");
+  int busy = post(&served, "/busy", 2);
+  for (int i = 0; i < 70; i++) {
+    if (i == 40)
+      CHECK_TEXT(served_access_log(&served), ""); /* nobody is judged at once */
+    send_bytes(slow_post, 1), take_bytes(slow_get, 5);
+    send_bytes(decent_post, 600), take_bytes(decent_get, 600);
+    send_bytes(lax_post, 1), take_bytes(lax_get, 5);
+    sleep_ms(100);
+  }
+  client_expect(decent_post, "POST", HELLO);
+  send_bytes(busy, 1);
+  sleep_ms(300);
+  send_bytes(busy, 1);
+  client_expect(busy, "POST", HELLO); /* it has waited for the application, and not we for it */
+  CHECK_HAS(served_access_log(&served), "\"POST /slow HTTP/1.1\" 299 ");
+  CHECK_HAS(served_access_log(&served), "\"GET /slow HTTP/1.1\" 200 ");
+  CHECK_HAS_NOT(served_access_log(&served), "GET /decent");
+  CHECK_TEXT(served_access_log(&lax), "");
+  int fds[] = {slow_post, slow_get, decent_post, decent_get, lax_post, lax_get, busy};
+  for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+    close(fds[i]);
+  served_stop(&served);
+  served_stop(&lax);
+}
+
 /* After a refusal the host waits for the client to read it, but not for long. */
 static void a_refused_client_is_not_waited_for_long(void) {
   start(hello, NULL);
@@ -332,6 +409,7 @@ static const struct test_case cases[] = {
     CASE(no_limit_is_no_limit),
     CASE(a_body_that_stands_still_is_given_up),
     CASE(a_client_that_takes_nothing_is_given_up),
+    CASE(clients_that_trickle_are_ended),
     CASE(a_refused_client_is_not_waited_for_long),
     CASE(more_connections_wait),
     CASE(a_request_that_lasts_stalls_nobody),

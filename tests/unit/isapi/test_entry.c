@@ -51,7 +51,7 @@ static void make_venv(void) {
   fake_python_runs = false;
   tree_new();
   tree_copy(PACKAGE "/pyisapie.so", "door_module.so");
-  tree_copy(PACKAGE "/_engine.cpython-399-test.so", "engine_module.so");
+  tree_copy(PACKAGE "/_engine.cpython-399-test.so", "_engine.cpython-399-test.so");
   tree_file("base/bin/python3.99", "");
   tree_copy("base/lib/libpython3.99.so.1.0", "empty_library.so");
   snprintf(text, sizeof text, "home = %s\nversion = 3.99.1\n", tree_path("base/bin"));

@@ -160,6 +160,15 @@ static void what_is_no_engine_is_not_taken(void) {
   check_venv();
 }
 
+/* Builds keep folders with such names. */
+static void a_folder_is_no_engine(void) {
+  make_venv("home = %s\nversion = 3.99.1\n");
+  remove(tree_path(SITE "/pyisapie" ENGINE));
+  tree_dir(SITE "/pyisapie" ENGINE);
+  CHECK(locate(SITE "/pyisapie/pyisapie.so", NULL));
+  CHECK_HAS(why, "There is no engine ");
+}
+
 /* ---- the setting home ---- */
 
 static void home_names_another_environment(void) {
@@ -175,6 +184,17 @@ static void home_names_another_environment(void) {
   check_path(python.executable, "base/bin/python3.99");
   CHECK_INT(locate(SITE "/pyisapie/pyisapie.so", ""), 0);
   check_path(python.executable, "venv/bin/python");
+}
+
+/* Its python must not be paired with the library of another one. */
+static void a_home_of_another_version_is_told(void) {
+  make_venv("home = %s\nversion = 3.99.1\n");
+  tree_file("other/bin/python", "");
+  tree_file("other/bin/python3", "");
+  tree_file("other/bin/python3.98", "");
+  tree_file("other/lib/libpython3.99.so.1.0", "");
+  CHECK(locate(SITE "/pyisapie/pyisapie.so", tree_path("other")));
+  CHECK_HAS(why, "There is no Python 3.99 in ");
 }
 
 static void a_home_that_is_none_is_told(void) {
@@ -298,7 +318,9 @@ static const struct test_case cases[] = {
     CASE(the_free_threaded_build),
     CASE(the_engine_for_the_environment_is_taken),
     CASE(what_is_no_engine_is_not_taken),
+    CASE(a_folder_is_no_engine),
     CASE(home_names_another_environment),
+    CASE(a_home_of_another_version_is_told),
     CASE(a_home_that_is_none_is_told),
     CASE(no_engine_is_told),
     CASE(an_engine_for_another_version_is_told),

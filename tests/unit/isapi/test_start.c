@@ -165,6 +165,19 @@ static void a_warm_up_starts_and_loads(void) {
   close_hosts(1);
 }
 
+static bool warm_in_vain(const struct pie_request_info *info) {
+  (void)info;
+  return false;
+}
+
+static void a_warm_up_tells_of_an_application_that_fails(void) {
+  open_door();
+  fake_engine.warm = warm_in_vain;
+  CHECK(!pie_door_warm(door, &open_host(0, FAKE_OURS)->ecb));
+  CHECK_INT(fake_engine.warmed, 1);
+  close_hosts(1);
+}
+
 /* ---- starts that fail ---- */
 
 static const struct pie_failure no_app = {500, "No <app>.", "Traceback (most recent call last)",
@@ -339,6 +352,23 @@ static void a_wrong_setting_is_told(void) {
   close_hosts(1);
 }
 
+static void a_misspelled_variable_is_told(void) {
+  open_door();
+  setenv("PYISAPIE_THREAD", "2", 1);
+  CHECK_INT(serve(), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_HAS(wire(0), "The environment variable PYISAPIE_THREAD is no setting.");
+  CHECK_HAS(wire(0), "Did you mean PYISAPIE_THREADS?");
+  close_hosts(1);
+  unsetenv("PYISAPIE_THREAD");
+  setenv("PYISAPIE_SOMETHING_ELSE", "2", 1);
+  open_door();
+  CHECK_INT(serve(), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_HAS(wire(0), "PYISAPIE_SOMETHING_ELSE is no setting.");
+  CHECK_HAS(wire(0), "Mend it or take it out, and restart the server.");
+  close_hosts(1);
+  unsetenv("PYISAPIE_SOMETHING_ELSE");
+}
+
 /* The log and who may see errors are settings, too: one that is wrong must not switch them off. */
 static void a_wrong_setting_leaves_the_others_alone(void) {
   open_door();
@@ -374,6 +404,7 @@ static const struct test_case cases[] = {
     CASE(the_settings_reach_the_engine),
     CASE(other_processes_are_told_of),
     CASE(a_warm_up_starts_and_loads),
+    CASE(a_warm_up_tells_of_an_application_that_fails),
     CASE(a_failed_start_answers_all_who_wait),
     CASE(strangers_see_no_details_of_a_failed_start),
     CASE(a_failed_start_is_tried_again_once_a_second),
@@ -384,6 +415,7 @@ static const struct test_case cases[] = {
     CASE(a_slow_start_lets_the_waiting_thread_go),
     CASE(not_everybody_can_wait),
     CASE(a_wrong_setting_is_told),
+    CASE(a_misspelled_variable_is_told),
     CASE(a_wrong_setting_leaves_the_others_alone),
     CASE(a_log_that_cannot_be_written_is_told),
     CASE(a_value_too_long_for_a_setting_is_told),

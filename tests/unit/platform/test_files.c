@@ -82,6 +82,33 @@ static void variables_have_their_size(void) {
   CHECK_INT(pie_env_get("PIE_TEST_VARIABLE", out, sizeof out), -PIE_ENOENT);
 }
 
+struct names {
+  int count;
+  char last[64];
+};
+
+static bool on_name(void *context, const char *name) {
+  struct names *names = context;
+  names->count++;
+  snprintf(names->last, sizeof names->last, "%s", name);
+  return strcmp(name, "PIE_TEST_STOP") == 0;
+}
+
+static void variables_are_listed_by_their_beginning(void) {
+  struct names names = {0};
+  setenv("PIE_TEST_A", "PIE_TEST_B=1", 1);
+  setenv("NO_PIE_TEST_C", "", 1);
+  pie_env_list("PIE_TEST_", on_name, &names);
+  CHECK_INT(names.count, 1);
+  CHECK_TEXT(names.last, "PIE_TEST_A");
+  setenv("PIE_TEST_STOP", "", 1);
+  names.count = 0;
+  pie_env_list("PIE_TEST_STOP", on_name, &names);
+  CHECK_INT(names.count, 1);
+  unsetenv("PIE_TEST_A");
+  unsetenv("PIE_TEST_STOP");
+}
+
 static void clocks_go_on(void) {
   int64_t ms = pie_clock_ms(), us = pie_clock_us(), unix_us = pie_clock_unix_us();
   char stamp[64];
@@ -123,6 +150,7 @@ static const struct test_case cases[] = {
     CASE(folders_are_listed),
     CASE(texts_are_read_and_terminated),
     CASE(variables_have_their_size),
+    CASE(variables_are_listed_by_their_beginning),
     CASE(clocks_go_on),
     CASE(a_log_file_is_appended_to_and_reopened),
 };

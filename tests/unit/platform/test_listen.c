@@ -41,10 +41,37 @@ static void tcp_addresses(void) {
   }
 }
 
+static void a_port_alone(void) {
+  pie_socket fd;
+  REQUIRE(open_spec("0", &fd) == 0);
+  CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0);
+  pie_socket_close(fd);
+  static const char *const all[] = {":0", "*:0", "0.0.0.0:0"};
+  for (size_t i = 0; i < 3; i++) {
+    REQUIRE(open_spec(all[i], &fd) == 0);
+    CHECK(strncmp(url, "http://0.0.0.0:", 15) == 0);
+    pie_socket_close(fd);
+  }
+}
+
 static void what_is_no_address_is_told(void) {
-  static const char *const specs[] = {
-      "",    "x",    "127.0.0.1", "127.0.0.1:", "1.2.3.4:x", "localhost:70000", "localhost:-1",
-      "fd:", "fd:x", "fd:99999",  "unix:",      "[::1:80",   "no host:80"};
+  static const char *const specs[] = {"",
+                                      "x",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "1.2.3.4:x",
+                                      "localhost:70000",
+                                      "localhost:-1",
+                                      "70000",
+                                      ":",
+                                      ":x",
+                                      "-1",
+                                      "fd:",
+                                      "fd:x",
+                                      "fd:99999",
+                                      "unix:",
+                                      "[::1:80",
+                                      "no host:80"};
   pie_socket fd;
   for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
     test_context("%s", specs[i]);
@@ -148,7 +175,12 @@ static void files_are_sent_by_range(void) {
 }
 
 static const struct test_case cases[] = {
-    CASE(tcp_addresses),     CASE(what_is_no_address_is_told), CASE(unix_sockets),
-    CASE(inherited_sockets), CASE(sockets_do_not_block),       CASE(files_are_sent_by_range),
+    CASE(tcp_addresses),
+    CASE(a_port_alone),
+    CASE(what_is_no_address_is_told),
+    CASE(unix_sockets),
+    CASE(inherited_sockets),
+    CASE(sockets_do_not_block),
+    CASE(files_are_sent_by_range),
 };
 TEST_MAIN(cases)
