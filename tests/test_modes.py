@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import process
 from harness.serve import Serve
 from harness.site import mounts
 
@@ -272,3 +275,33 @@ def test_a_module_that_cannot_do_it_is_named(
         assert "_single" in text
         assert words in text
         time.sleep(1.1)  # the next request tries again
+
+
+# ---- signals
+
+
+def test_signal_handlers_of_the_application_run(serve: Start, tmp_path: Path) -> None:
+    """On the main thread, which is the one that loads the application."""
+    (tmp_path / "site_signals.py").write_text(SIGNALS)
+    server = serve("site_signals:app", "--mode", "main", root=tmp_path)
+    server.log.wait("is ready")
+    with server.client() as client:
+        assert client.get("/").json() == ["loaded on MainThread"]
+    os.kill(server.workers()[0], signal.SIGUSR1)
+    process.eventually(lambda: "SIGUSR1 on MainThread" in server.client().get("/").json(), "it ran")
+    assert server.stop() == 0
+
+
+SIGNALS = """
+import json, signal, threading
+notes = ["loaded on " + threading.current_thread().name]
+
+def handle(number, frame):
+    notes.append(signal.Signals(number).name + " on " + threading.current_thread().name)
+
+signal.signal(signal.SIGUSR1, handle)
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(notes).encode()]
+"""

@@ -88,6 +88,7 @@ def test_the_exception_does_not_reach_the_next_request(limited: Serve) -> None:
 def test_what_does_not_end_has_its_process_replaced(serve: Start) -> None:
     server = serve(SOME, "--request-timeout", "0.3", "--recycle-timeout", "0.5",
                    "--shutdown-timeout", "1")  # fmt: skip
+    server.log.wait("is ready")
     (before,) = server.workers()
     with server.client() as client:
         assert client.get("/time_limit?how=stubborn").status == 504

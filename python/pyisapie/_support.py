@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import threading
 import traceback
@@ -396,6 +397,14 @@ def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
     text = f"{where}:\n" + "".join(traceback.format_exception(error))
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def wake_on_signals(descriptor: int) -> bool:
+    """Have signal handlers of the application wake this thread, if it is the one to run them."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    return True
 
 
 def stack(thread: int, seconds: float) -> str:

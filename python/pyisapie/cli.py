@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -164,10 +165,24 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _worker(arguments: Sequence[str]) -> int:
-    from pyisapie import _host
+    from pyisapie import _engine, _host
 
     values = dict(argument.split("=", 1) for argument in arguments)
-    code = _host.run(values, [], door_path(), True)
+    ended: list[int] = []
+
+    def host() -> None:
+        try:
+            ended.append(_host.run(values, [], door_path(), True))
+        finally:
+            _engine.disown()
+
+    # The application gets Python's main thread, as in an ordinary program; the host needs none.
+    _engine.offer()
+    thread = threading.Thread(target=host, name="pyisapie-host", daemon=True)
+    thread.start()
+    _engine.own()
+    thread.join()
+    code = ended[0] if ended else 1
     if values.get("mode") == "isolated":
         # Each interpreter has run what is due at its end; Python itself would only complain that
         # they are still there.

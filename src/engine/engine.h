@@ -64,6 +64,8 @@ struct pie_world {
   enum pie_world_progress progress;
   bool stopping; /* nothing is loaded any more */
   bool alarmed;  /* the time of some call is over */
+  bool has_waker;
+  struct pie_waker waker; /* of an owner that is Python's main thread: signals wake it, too */
 };
 
 /* The way of requests into an interpreter: see pool.h. */

@@ -65,6 +65,14 @@ void pie_interp_adopt(void) {
   PyEval_SaveThread();
 }
 
+void pie_interp_hand_back(void) {
+  struct own *own = owned;
+  PIE_CHECK(own && !own->next && !inside);
+  owned = last = NULL;
+  PyEval_RestoreThread(own->state);
+  free(own);
+}
+
 void pie_interp_leave(void) {
   PIE_CHECK(inside);
   struct own *own = inside;

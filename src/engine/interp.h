@@ -22,6 +22,7 @@ void pie_interp_idle(void); /* leaves, if this thread is inside */
 /* Leaves with the state that starting Python gave this thread, and keeps it as the thread's own:
  * a second one for the same thread would confuse PyGILState_Ensure in extension modules. */
 void pie_interp_adopt(void);
+void pie_interp_hand_back(void); /* enters with it, and does not keep it any longer */
 
 /* Frees this thread's states; outside. */
 void pie_interp_forget(void);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/interp.h"
+#include "engine/world.h"
 
 #include <stdio.h>
 
@@ -106,13 +107,12 @@ void pie_limit_enter_last(struct pie_call *call) {
 /* With the lock held, which is given up meanwhile. */
 static void expire(struct pie_clock *clock, struct pie_call *call) {
   int nobody = 0;
+  atomic_store(&call->expired, true);
   if (!atomic_compare_exchange_strong(&call->hold, &nobody, CLOCK_IS_IN)) {
     if (!call->ending)
       call->engine->ops->abort(call->request); /* it waits for its client */
-    atomic_store(&call->expired, true);
     return;
   }
-  atomic_store(&call->expired, true);
   pie_mutex_unlock(&clock->lock);
   call->engine->ops->expire(call->request, &too_long);
   pie_mutex_lock(&clock->lock);
@@ -153,7 +153,7 @@ static void look(struct pie_engine *engine) {
     pie_mutex_unlock(&clock->lock);
     pie_mutex_lock(&world->lock);
     world->alarmed = true;
-    pie_cond_broadcast(&world->changed);
+    pie_world_notify(world);
     pie_mutex_unlock(&world->lock);
     pie_mutex_lock(&clock->lock);
   }

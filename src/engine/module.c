@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/call.h"
 #include "engine/interp.h"
+#include "engine/owner.h"
 #include "engine/pool.h"
 #include "engine/site.h"
 #include "engine/state.h"
@@ -134,6 +135,11 @@ static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
     {"log", module_log, METH_VARARGS, log_doc},
+    {"offer", pie_owner_offer, METH_NOARGS,
+     "offer()\n--\n\nSay that this thread, Python's main one, will call own()."},
+    {"own", pie_owner_own, METH_NOARGS,
+     "own()\n--\n\nLoad applications on this thread and run signal handlers, until disown()."},
+    {"disown", pie_owner_disown, METH_NOARGS, "disown()\n--\n\nLet own() return."},
     {NULL, NULL, 0, NULL},
 };
 

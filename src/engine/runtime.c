@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/interp.h"
 #include "engine/limit.h"
+#include "engine/owner.h"
 #include "engine/pool.h"
 #include "engine/world.h"
 
@@ -139,7 +140,7 @@ int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config 
 
 /* Isolated interpreters have owners of their own. */
 void pie_runtime_run(struct pie_engine *engine) {
-  if (engine->config.mode != PIE_MODE_ISOLATED)
+  if (engine->config.mode != PIE_MODE_ISOLATED && !pie_owner_take(&engine->worlds[0]))
     pie_world_run(&engine->worlds[0]);
 }
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/interp.h"
+#include "engine/world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static void want(struct pie_world *world, struct pie_site *site) {
   site->next_wanted = NULL;
   *end = site;
   site->state = PIE_SITE_LOADING;
-  pie_cond_broadcast(&world->changed);
+  pie_world_notify(world);
 }
 
 static const struct pie_failure too_many = {
@@ -256,6 +257,6 @@ void pie_site_load(struct pie_world *world, struct pie_site *site) {
   site->mount_count = count;
   site->retry_at = pie_clock_ms() + RETRY_MS;
   site->state = good ? PIE_SITE_LOADED : PIE_SITE_FAILED;
-  pie_cond_broadcast(&world->changed);
+  pie_world_notify(world);
   pie_mutex_unlock(&world->lock);
 }

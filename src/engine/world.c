@@ -13,6 +13,12 @@ void pie_world_init(struct pie_world *world, struct pie_engine *engine) {
   pie_cond_init(&world->changed);
 }
 
+void pie_world_notify(struct pie_world *world) {
+  pie_cond_broadcast(&world->changed);
+  if (world->has_waker)
+    pie_waker_wake(&world->waker);
+}
+
 /* ---- what is done inside ---- */
 
 /* The package is found where the door lies, even when the environment does not know it. */
@@ -67,7 +73,7 @@ static int import_package(struct pie_world *world) {
 static void set_progress(struct pie_world *world, enum pie_world_progress progress) {
   pie_mutex_lock(&world->lock);
   world->progress = progress;
-  pie_cond_broadcast(&world->changed);
+  pie_world_notify(world);
   pie_mutex_unlock(&world->lock);
 }
 
@@ -167,7 +173,43 @@ static void interrupt(struct pie_world *world) {
   pie_mutex_lock(&world->lock);
 }
 
+/* Python runs signal handlers on its main thread only, when that runs Python: it is woken for it. */
+static void listen_to_signals(struct pie_world *world) {
+  if (world->interp != PyInterpreterState_Main() || pie_waker_open(&world->waker))
+    return;
+  if (pie_interp_enter(world->interp) == 0) {
+    PyObject *done =
+        PyObject_CallMethod(world->support, "wake_on_signals", "i", world->waker.write_end);
+    if (!done)
+      PyErr_Print();
+    world->has_waker = done == Py_True;
+    Py_XDECREF(done);
+    pie_interp_leave();
+  }
+}
+
+static void run_signal_handlers(struct pie_world *world) {
+  if (pie_interp_enter(world->interp))
+    return;
+  if (PyErr_CheckSignals())
+    PyErr_Print();
+  pie_interp_leave();
+}
+
+/* With the lock held, which is given up meanwhile. */
+static void wait_for_change(struct pie_world *world) {
+  if (!world->has_waker) {
+    pie_cond_wait(&world->changed, &world->lock);
+    return;
+  }
+  pie_mutex_unlock(&world->lock);
+  pie_waker_wait(&world->waker);
+  run_signal_handlers(world);
+  pie_mutex_lock(&world->lock);
+}
+
 void pie_world_run(struct pie_world *world) {
+  listen_to_signals(world);
   pie_mutex_lock(&world->lock);
   while (world->progress != PIE_WORLD_ENDING) {
     if (world->alarmed)
@@ -175,7 +217,7 @@ void pie_world_run(struct pie_world *world) {
     else if (world->wanted && !world->stopping)
       load_next(world);
     else
-      pie_cond_wait(&world->changed, &world->lock);
+      wait_for_change(world);
   }
   pie_mutex_unlock(&world->lock);
   run_end(world);
@@ -186,7 +228,7 @@ bool pie_world_stop(struct pie_world *world) {
   pie_mutex_lock(&world->lock);
   bool first = !world->stopping;
   world->stopping = true;
-  pie_cond_broadcast(&world->changed);
+  pie_world_notify(world);
   pie_mutex_unlock(&world->lock);
   return first;
 }
@@ -195,7 +237,7 @@ void pie_world_end(struct pie_world *world, int64_t deadline) {
   pie_mutex_lock(&world->lock);
   if (world->progress == PIE_WORLD_READY)
     world->progress = PIE_WORLD_ENDING;
-  pie_cond_broadcast(&world->changed);
+  pie_world_notify(world);
   while (world->progress == PIE_WORLD_ENDING &&
          pie_cond_wait_until(&world->changed, &world->lock, deadline))
     ;

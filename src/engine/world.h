@@ -20,6 +20,9 @@ int pie_world_start_isolated(struct pie_world *world);
 /* The owner's life, until the world stops. */
 void pie_world_run(struct pie_world *world);
 
+/* Something has changed that concerns the owner, or who waits for it. With the lock held. */
+void pie_world_notify(struct pie_world *world);
+
 /* Nothing is loaded any more, and who waits for that gives up. False: it has been said before. */
 bool pie_world_stop(struct pie_world *world);
 

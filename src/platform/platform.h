@@ -67,6 +67,15 @@ void pie_thread_detach(struct pie_thread *thread);
 void pie_thread_yield(void);
 void pie_thread_sleep_ms(int milliseconds);
 
+/* Wakes a thread that waits for it; so does a byte that a signal handler writes to write_end. 0, or
+ * -PIE_ENOTSUP where there is no such thing. */
+struct pie_waker {
+  int read_end, write_end;
+};
+int pie_waker_open(struct pie_waker *waker);
+void pie_waker_wake(struct pie_waker *waker);
+void pie_waker_wait(struct pie_waker *waker); /* may return early */
+
 /* Time */
 int64_t pie_clock_us(void);      /* monotonic */
 int64_t pie_clock_ms(void);      /* monotonic */

@@ -4,11 +4,14 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void pie_mutex_init(struct pie_mutex *mutex) {
   PIE_CHECK(pthread_mutex_init(&mutex->lock, NULL) == 0);
@@ -97,4 +100,25 @@ void pie_thread_yield(void) { sched_yield(); }
 void pie_thread_sleep_ms(int milliseconds) {
   struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
   nanosleep(&time, NULL);
+}
+
+int pie_waker_open(struct pie_waker *waker) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+    return -PIE_ENOTSUP;
+  *waker = (struct pie_waker){ends[0], ends[1]};
+  return 0;
+}
+
+void pie_waker_wake(struct pie_waker *waker) {
+  ssize_t written = write(waker->write_end, "", 1);
+  (void)written; /* a full pipe wakes as well */
+}
+
+void pie_waker_wait(struct pie_waker *waker) {
+  struct pollfd entry = {.fd = waker->read_end, .events = POLLIN};
+  char bytes[64];
+  poll(&entry, 1, -1);
+  while (read(waker->read_end, bytes, sizeof bytes) == sizeof bytes)
+    ;
 }

@@ -72,3 +72,13 @@ void pie_thread_detach(struct pie_thread *thread) { CloseHandle(thread->handle);
 void pie_thread_yield(void) { SwitchToThread(); }
 
 void pie_thread_sleep_ms(int milliseconds) { Sleep((DWORD)milliseconds); }
+
+/* Signals of Windows come on threads of their own. */
+int pie_waker_open(struct pie_waker *waker) {
+  (void)waker;
+  return -PIE_ENOTSUP;
+}
+
+void pie_waker_wake(struct pie_waker *waker) { (void)waker; }
+
+void pie_waker_wait(struct pie_waker *waker) { (void)waker; }
