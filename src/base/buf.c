@@ -50,21 +50,6 @@ int pie_buf_reserve(struct pie_buf *buf, size_t more) {
   return 0;
 }
 
-int pie_buf_append(struct pie_buf *buf, const void *bytes, size_t n) {
-  int err = pie_buf_reserve(buf, n);
-  if (err)
-    return err;
-  if (n)
-    memcpy(buf->p + buf->n, bytes, n);
-  buf->n += n;
-  buf->p[buf->n] = '\0';
-  return 0;
-}
-
-int pie_buf_add(struct pie_buf *buf, struct pie_str text) {
-  return pie_buf_append(buf, text.p, text.n);
-}
-
 int pie_buf_add_number(struct pie_buf *buf, uint64_t number) {
   char digits[20];
   size_t at = sizeof digits;

@@ -7,6 +7,8 @@
 
 #include "pyisapie/str.h"
 
+#include <string.h>
+
 struct pie_buf {
   char *p;
   size_t n, capacity, max;
@@ -19,8 +21,21 @@ void pie_buf_consume(struct pie_buf *buf, size_t bytes); /* drops the first ones
 
 /* All return 0, -PIE_ETOOBIG or -PIE_ENOMEM; the content is unchanged on failure. */
 int pie_buf_reserve(struct pie_buf *buf, size_t more);
-int pie_buf_append(struct pie_buf *buf, const void *bytes, size_t n);
-int pie_buf_add(struct pie_buf *buf, struct pie_str text);
+static inline int pie_buf_append(struct pie_buf *buf, const void *bytes, size_t n) {
+  if (!buf->p || n > buf->capacity - buf->n) {
+    int err = pie_buf_reserve(buf, n);
+    if (err)
+      return err;
+  }
+  if (n)
+    memcpy(buf->p + buf->n, bytes, n);
+  buf->n += n;
+  buf->p[buf->n] = '\0';
+  return 0;
+}
+static inline int pie_buf_add(struct pie_buf *buf, struct pie_str text) {
+  return pie_buf_append(buf, text.p, text.n);
+}
 int pie_buf_add_number(struct pie_buf *buf, uint64_t number); /* decimal */
 int pie_buf_adds(struct pie_buf *buf, const char *text);
 __attribute__((format(printf, 2, 3))) int pie_buf_addf(struct pie_buf *buf, const char *format,

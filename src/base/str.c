@@ -20,6 +20,8 @@ bool pie_str_equal(struct pie_str a, struct pie_str b) {
 bool pie_str_equal_nocase(struct pie_str a, struct pie_str b) {
   if (a.n != b.n)
     return false;
+  if (a.n && memcmp(a.p, b.p, a.n) == 0)
+    return true; /* mostly they are written alike */
   for (size_t i = 0; i < a.n; i++) {
     if (pie_ascii_lower(a.p[i]) != pie_ascii_lower(b.p[i]))
       return false;

@@ -35,14 +35,8 @@
   X(wsgi_run_once, "wsgi.run_once")                                                                \
   X(wsgi_file_wrapper, "wsgi.file_wrapper")                                                        \
   X(request_id, "pyisapie.request_id")                                                             \
-  X(http, "http")                                                                                  \
   X(https_scheme, "https")                                                                         \
   X(on, "on")                                                                                      \
-  X(get, "GET")                                                                                    \
-  X(post, "POST")                                                                                  \
-  X(head, "HEAD")                                                                                  \
-  X(http_1_0, "HTTP/1.0")                                                                          \
-  X(http_1_1, "HTTP/1.1")                                                                          \
   X(close, "close")                                                                                \
   X(empty, "")
 
@@ -50,8 +44,10 @@ enum { PIE_HEADER_SLOTS = 256, PIE_KEPT_MAX = 512 /* bytes of a text that is kep
 
 /* Texts that most requests have in common, in this interpreter: see wsgi_environ.c. */
 enum pie_kept {
+  PIE_KEPT_REQUEST_METHOD,
   PIE_KEPT_SERVER_NAME,
   PIE_KEPT_SERVER_PORT,
+  PIE_KEPT_SERVER_PROTOCOL,
   PIE_KEPT_SERVER_SOFTWARE,
   PIE_KEPT_REMOTE_ADDR,
   PIE_KEPT_REMOTE_PORT,

@@ -2,6 +2,10 @@
  *
  * The environ: a copy of a template and what this request adds. Strings are bytes read as
  * latin-1, as PEP 3333 has it.
+ *
+ * The template holds every key that each request has. What mostly stays the same from request to
+ * request (PIE_KEPT_*) is set in the template, when it changes, and comes with the copy. Between
+ * the two nobody else runs Python; where there is no GIL nothing is kept.
  */
 #include "base/str.h"
 #include "engine/wsgi.h"
@@ -152,10 +156,57 @@ static int put_if(PyObject *env, PyObject *key, struct pie_str text) {
   return text.n ? put_text(env, key, text) : 0;
 }
 
-/* A key that the template holds: gone when the request has no such text. */
-static int put_kept(struct pie_state *state, PyObject *env, PyObject *key, enum pie_kept slot,
-                    struct pie_str text) {
-  return text.n ? put(env, key, kept_latin1(&state->kept[slot], text)) : PyDict_DelItem(env, key);
+static bool is_kept(struct pie_str text) {
+  return PIE_PY_HAS_GIL && text.n && text.n <= PIE_KEPT_MAX;
+}
+
+/* Before the copy: has the template hold the text. */
+static int keep(struct pie_state *state, enum pie_kept slot, PyObject *key, struct pie_str text) {
+  PyObject *before = state->kept[slot];
+  if (!is_kept(text))
+    return 0;
+  if (before && (size_t)PyUnicode_GET_LENGTH(before) == text.n &&
+      memcmp(PyUnicode_1BYTE_DATA(before), text.p, text.n) == 0)
+    return 0;
+  PyObject *made = latin1(text);
+  if (!made || PyDict_SetItem(state->template, key, made)) {
+    Py_XDECREF(made);
+    return -1;
+  }
+  Py_XSETREF(state->kept[slot], made);
+  return 0;
+}
+
+/* After the copy: what is not kept, or not there. */
+static int put_unkept(PyObject *env, PyObject *key, struct pie_str text) {
+  if (is_kept(text))
+    return 0;
+  return text.n ? put_text(env, key, text) : PyDict_DelItem(env, key);
+}
+
+/* X(slot, string, field of the info) */
+#define PIE_KEPT_FIELDS(X)                                                                         \
+  X(REQUEST_METHOD, request_method, method)                                                        \
+  X(SERVER_NAME, server_name, server_name)                                                         \
+  X(SERVER_PORT, server_port, server_port)                                                         \
+  X(SERVER_PROTOCOL, server_protocol, protocol)                                                    \
+  X(SERVER_SOFTWARE, server_software, server_software)                                             \
+  X(REMOTE_ADDR, remote_addr, remote_addr)                                                         \
+  X(REMOTE_PORT, remote_port, remote_port)
+
+static PyObject *copy_template(struct pie_state *s, const struct pie_request_info *info) {
+#define PIE_KEEP(slot, string, field)                                                              \
+  if (keep(s, PIE_KEPT_##slot, s->s_##string, info->field))                                        \
+    return NULL;
+  PIE_KEPT_FIELDS(PIE_KEEP)
+#undef PIE_KEEP
+  PyObject *env = PyDict_Copy(s->template);
+#define PIE_PUT(slot, string, field)                                                               \
+  if (env && put_unkept(env, s->s_##string, info->field))                                          \
+    Py_CLEAR(env);
+  PIE_KEPT_FIELDS(PIE_PUT)
+#undef PIE_PUT
+  return env;
 }
 
 /* A field that came more than once: RFC 9110, 5.3; cookies are joined as RFC 9113, 8.2.3. */
@@ -196,20 +247,6 @@ static int put_headers(struct pie_call *call, PyObject *env) {
   return err;
 }
 
-static PyObject *method_of(struct pie_state *state, struct pie_str method) {
-  if (pie_str_equal(method, PIE_STR("GET")))
-    return Py_NewRef(state->s_get);
-  if (pie_str_equal(method, PIE_STR("POST")))
-    return Py_NewRef(state->s_post);
-  return latin1(method);
-}
-
-static PyObject *protocol_of(struct pie_state *state, struct pie_str protocol) {
-  if (pie_str_equal(protocol, PIE_STR("HTTP/1.1")))
-    return Py_NewRef(state->s_http_1_1);
-  return latin1(protocol);
-}
-
 static int put_body(struct pie_call *call, PyObject *env, PyObject *input) {
   struct pie_state *s = call->state;
   int64_t length = call->info->content_length;
@@ -220,42 +257,42 @@ static int put_body(struct pie_call *call, PyObject *env, PyObject *input) {
   return err;
 }
 
-/* SCRIPT_NAME is the host's mount and ours; it is never "/". */
+/* The host's mount and ours; it is never "/". In the template it is empty. */
+static int put_script_name(PyObject *env, PyObject *key, struct pie_str host, struct pie_str ours) {
+  if (!host.n && !ours.n)
+    return 0;
+  PyObject *name = latin1(host);
+  PyObject *more = name ? latin1(ours) : NULL;
+  if (more)
+    PyUnicode_Append(&name, more);
+  else
+    Py_CLEAR(name);
+  Py_XDECREF(more);
+  return put(env, key, name);
+}
+
 static int put_path(struct pie_call *call, PyObject *env, size_t script) {
   struct pie_state *s = call->state;
   const struct pie_request_info *info = call->info;
   struct pie_str mount = {info->path_info.p, script};
   struct pie_str rest = {info->path_info.p + script, info->path_info.n - script};
-  PyObject *name = latin1(info->script_name);
-  if (name && script) {
-    PyObject *more = latin1(mount);
-    if (more)
-      PyUnicode_Append(&name, more);
-    else
-      Py_CLEAR(name);
-    Py_XDECREF(more);
-  }
-  int err = put(env, s->s_script_name, name);
-  err = err ? err : put_text(env, s->s_path_info, rest);
-  err = err ? err : put_text(env, s->s_query_string, info->query);
-  return err ? err : put_text(env, s->s_request_uri, info->target);
+  PyObject *path = latin1(rest);
+  if (!path)
+    return -1;
+  PyObject *target = pie_str_equal(rest, info->target) ? Py_NewRef(path) : latin1(info->target);
+  int err = PyDict_SetItem(env, s->s_path_info, path);
+  Py_DECREF(path);
+  err = put(env, s->s_request_uri, target) || err;
+  err = put_script_name(env, s->s_script_name, info->script_name, mount) || err;
+  return err || (info->query.n && put_text(env, s->s_query_string, info->query)) ? -1 : 0;
 }
 
-static int put_peers(struct pie_call *call, PyObject *env) {
+static int put_peer(struct pie_call *call, PyObject *env) {
   struct pie_state *s = call->state;
   const struct pie_request_info *info = call->info;
-  bool secure = pie_str_equal(info->scheme, PIE_STR("https"));
-  int err = put_kept(s, env, s->s_server_name, PIE_KEPT_SERVER_NAME, info->server_name);
-  err = err ? err : put_kept(s, env, s->s_server_port, PIE_KEPT_SERVER_PORT, info->server_port);
-  err = err ? err : put(env, s->s_server_protocol, protocol_of(s, info->protocol));
-  err =
-      err ? err
-          : put_kept(s, env, s->s_server_software, PIE_KEPT_SERVER_SOFTWARE, info->server_software);
-  err = err ? err : put_kept(s, env, s->s_remote_addr, PIE_KEPT_REMOTE_ADDR, info->remote_addr);
-  err = err ? err : put_kept(s, env, s->s_remote_port, PIE_KEPT_REMOTE_PORT, info->remote_port);
-  err = err ? err : put_if(env, s->s_remote_user, info->remote_user);
+  int err = put_if(env, s->s_remote_user, info->remote_user);
   err = err ? err : put_if(env, s->s_auth_type, info->auth_type);
-  if (!err && secure)
+  if (!err && pie_str_equal(info->scheme, PIE_STR("https")))
     err = PyDict_SetItem(env, s->s_https, s->s_on) ||
           PyDict_SetItem(env, s->s_wsgi_url_scheme, s->s_https_scheme);
   return err;
@@ -263,12 +300,11 @@ static int put_peers(struct pie_call *call, PyObject *env) {
 
 PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input) {
   struct pie_state *s = call->state;
-  PyObject *env = PyDict_Copy(s->template);
+  PyObject *env = copy_template(s, call->info);
   if (!env)
     return NULL;
-  int err = put(env, s->s_request_method, method_of(s, call->info->method));
-  err = err ? err : put_path(call, env, script);
-  err = err ? err : put_peers(call, env);
+  int err = put_path(call, env, script);
+  err = err ? err : put_peer(call, env);
   err = err ? err : put_headers(call, env);
   err = err ? err : put_body(call, env, input);
   err = err ? err : put_text(env, s->s_request_id, call->info->id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * start_response and the write callable it returns (PEP 3333). Both run with the object's lock, but
+ * start_response and the write callable it returns (PEP 3333): one object, which is write() when it
+ * is called with one argument, so that the common case makes no second one. Both run with the object's lock, but
  * for the time in which write() waits for the client: then busy is set.
  */
 #include "base/error.h"
@@ -144,9 +145,6 @@ static PyObject *start_write(PieWsgiStart *self, PyObject *data) {
   return result;
 }
 
-static PyMethodDef write_method = {"write", (PyCFunction)(void (*)(void))start_write, METH_O,
-                                   "write(data, /)\n--\n\nSend bytes of the body at once."};
-
 static int parse_args(PyObject *const *args, size_t count, PyObject *names, PyObject **exc_info) {
   Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
   *exc_info = NULL;
@@ -177,14 +175,17 @@ static int start_locked(PieWsgiStart *self, PyObject *const *args, PyObject *exc
 
 static PyObject *start_call(PyObject *object, PyObject *const *args, size_t flags,
                             PyObject *names) {
+  PieWsgiStart *self = (PieWsgiStart *)object;
   PyObject *exc_info;
   int err;
+  if (PyVectorcall_NARGS(flags) == 1 && !names && (!self->call || self->call->responded))
+    return start_write(self, args[0]);
   if (parse_args(args, (size_t)PyVectorcall_NARGS(flags), names, &exc_info))
     return NULL;
   Py_BEGIN_CRITICAL_SECTION2(object, args[1]); /* the list of headers may be shared, too */
-  err = start_locked((PieWsgiStart *)object, args, exc_info);
+  err = start_locked(self, args, exc_info);
   Py_END_CRITICAL_SECTION2();
-  return err ? NULL : PyCFunction_New(&write_method, object);
+  return err ? NULL : Py_NewRef(object);
 }
 
 static void start_dealloc(PyObject *self) {
@@ -200,7 +201,8 @@ static PyMemberDef start_members[] = {
 };
 
 static PyType_Slot start_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "start_response(status, response_headers, exc_info=None)"},
+    {Py_tp_doc, (void *)(uintptr_t) "start_response(status, response_headers, exc_info=None) returns "
+                                     "write, which is called as write(data)."},
     {Py_tp_call, (void *)(uintptr_t)PyVectorcall_Call},
     {Py_tp_members, start_members},
     {Py_tp_dealloc, (void *)(uintptr_t)start_dealloc},

@@ -49,6 +49,8 @@ void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
   x->head_sent = x->refused = x->broken = true;
 }
 
+enum { HEAD_EXTRA = 256 /* what is ours in a head, mostly */ };
+
 struct head_facts {
   bool date, server, connection;
 };
@@ -112,7 +114,8 @@ int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_st
   while (headers.n && (headers.p[headers.n - 1] == '\n' || headers.p[headers.n - 1] == '\r'))
     headers.n--;
   scan_headers(x, headers, &facts);
-  int err = pie_buf_add(out, PIE_STR("HTTP/1.1 "));
+  int err = pie_buf_reserve(out, status.n + headers.n + HEAD_EXTRA);
+  err = err ? err : pie_buf_add(out, PIE_STR("HTTP/1.1 "));
   err = err ? err : pie_buf_add(out, status);
   err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));
   if (!err && !facts.date)

@@ -5,10 +5,11 @@
 #include "isapi/response.h"
 #include "isapi/startpage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_MAX = 256 * 1024, PARKED_MAX = 1024 };
+enum { PAGE_MAX = 256 * 1024, PARKED_MAX = 1024, ID_PREFIX = 9 };
 
 static PIE_THREAD_LOCAL uint32_t own_group = PIE_NO_GROUP; /* of HttpExtensionIdle */
 
@@ -31,24 +32,20 @@ int pie_door_new(struct pie_door **out) {
   pie_buf_init(&door->failure.summary, 1024);
   pie_buf_init(&door->failure.detail, PAGE_MAX / 4);
   pie_buf_init(&door->failure.advice, 4096);
-  door->id_base = (unsigned)(pie_clock_unix_us() / 1000) ^ (unsigned)pie_process_id() << 16;
+  snprintf(door->id_prefix, sizeof door->id_prefix, "%08x-",
+           (unsigned)(pie_clock_unix_us() / 1000) ^ (unsigned)pie_process_id() << 16);
   *out = door;
   return 0;
 }
 
+/* "1f2e3d4c-5": a prefix of this process and a number, both hexadecimal. */
 static void make_id(struct pie_door *door, char *out) {
-  static const char digits[] = "0123456789abcdef";
   unsigned long long number = ++door->requests;
-  unsigned base = door->id_base;
-  for (int i = 7; i >= 0; i--, base >>= 4)
-    out[i] = digits[base & 15];
-  out[8] = '-';
-  int n = 9;
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    if (number >> shift || !shift)
-      out[n++] = digits[number >> shift & 15];
-  }
-  out[n] = '\0';
+  int digits = (67 - __builtin_clzll(number)) / 4;
+  memcpy(out, door->id_prefix, ID_PREFIX);
+  out[ID_PREFIX + digits] = '\0';
+  for (; digits; number >>= 4)
+    out[ID_PREFIX + --digits] = "0123456789abcdef"[number & 15];
 }
 
 static struct pie_request *take_free(struct pie_door *door) {
@@ -89,11 +86,13 @@ static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_
     pie_arena_init(&request->arena, PIE_REQUEST_MEMORY_MAX);
     pie_response_init(&request->response);
   }
-  struct pie_arena arena = request->arena;
-  struct pie_response response = {.status_text = request->response.status_text,
-                                  .headers = request->response.headers,
-                                  .length = -1};
-  *request = (struct pie_request){.door = door, .ecb = ecb, .arena = arena, .response = response};
+  request->door = door;
+  request->ecb = ecb;
+  request->info = (struct pie_request_info){0};
+  pie_response_reset(&request->response);
+  request->body_read = request->ahead_used = 0;
+  request->early = (struct pie_str){NULL, 0};
+  request->body_ended = request->body_broken = request->pended = false;
   request->outcome = HSE_STATUS_ERROR;
   make_id(door, request->id);
   return request;

@@ -49,7 +49,7 @@ struct pie_door {
   struct pie_quirks quirks; /* set once, before the first request is parsed */
   struct pie_log log;
   struct pie_log_file *log_file;
-  unsigned id_base;
+  char id_prefix[16];
   _Atomic unsigned long long requests;
 };
 

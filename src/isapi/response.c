@@ -14,6 +14,20 @@ void pie_response_init(struct pie_response *response) {
   pie_buf_init(&response->headers, PIE_RESPONSE_HEAD_MAX);
 }
 
+void pie_response_reset(struct pie_response *response) {
+  pie_buf_clear(&response->status_text);
+  pie_buf_clear(&response->headers);
+  response->state = PIE_RESPONSE_NONE;
+  response->out = NULL;
+  response->status = 0;
+  response->framing_at = 0;
+  response->length = -1;
+  response->sent = 0;
+  response->has_body = response->framed = response->chunked = false;
+  response->keep = response->cut = false;
+  response->complaint[0] = '\0';
+}
+
 void pie_response_free(struct pie_response *response) {
   pie_buf_free(&response->status_text);
   pie_buf_free(&response->headers);

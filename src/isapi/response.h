@@ -10,6 +10,7 @@
 
 void pie_response_init(struct pie_response *response);
 void pie_response_free(struct pie_response *response);
+void pie_response_reset(struct pie_response *response); /* for the next request; keeps memory */
 
 /* See struct pie_door_ops for what these promise. */
 int pie_response_take(struct pie_request *request, const struct pie_response_head *head);

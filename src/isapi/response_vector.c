@@ -64,7 +64,8 @@ static int deliver(struct pie_request *request, struct vector *v, bool last) {
 
 static int send_parts(struct pie_request *request, const struct pie_str *parts, size_t count,
                       size_t total, bool last) {
-  struct vector v = {.count = 0};
+  struct vector v; /* its elements are as many as count says */
+  v.count = 0;
   bool chunked = request->response.chunked;
   if (chunked && total)
     open_chunk(&v, total);
@@ -77,7 +78,8 @@ static int send_parts(struct pie_request *request, const struct pie_str *parts, 
 
 static int send_file(struct pie_request *request, intptr_t file, uint64_t offset, uint64_t length,
                      bool last) {
-  struct vector v = {.count = 0};
+  struct vector v; /* its elements are as many as count says */
+  v.count = 0;
   bool chunked = request->response.chunked;
   if (chunked)
     open_chunk(&v, length);
