@@ -194,6 +194,7 @@ static void a_stop_lets_held_answers_leave(void) {
     open_texts(&texts);
     test_context("%d requests", count);
     start(settings);
+    CHECK_HAS(served_ask(&served, CLOSE), "/last"); /* it is up */
     int fd = begin(count, &texts.want);
     sleep_ms(100);
     kill(served.pid, SIGTERM);
@@ -235,6 +236,7 @@ static void a_held_answer_leaves_with_its_request(void) {
   served_start(&served, SERVED_OURS, answer, NULL);
   struct texts texts;
   open_texts(&texts);
+  CHECK_HAS(served_ask(&served, CLOSE), "/last"); /* it is up */
   int fd = served_connect_with_room(&served, 1);
   client_send(fd, "GET /nap HTTP/1.1\r\nHost: h\r\n\r\nGET /last HT");
   add_answer(&texts.want, "/nap", "");
