@@ -22,6 +22,7 @@ struct pie_worker *fuzz_worker(void) {
   worker.log = &log;
   worker.limits =
       (struct pie_http_limits){.line = 8192, .fields = 65536, .count = 100, .body = 1 << 30};
+  worker.first = &worker;
   worker.ready_last = &worker.ready;
   strcpy(worker.software, "pyisapie/fuzz");
   pie_mutex_init(&worker.date_lock);

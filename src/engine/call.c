@@ -26,11 +26,11 @@ Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity) {
   pie_limit_leave(call);
   if (got >= 0)
     return (Py_ssize_t)got;
-  PyErr_SetString(PyExc_OSError,
-                  atomic_load(&call->expired) ? time_is_over
-                  : got == -PIE_ETIMEOUT      ? "the client stopped sending the request body"
-                                         : "the client ended the request before its whole body "
-                                           "came");
+  PyErr_SetString(PyExc_OSError, atomic_load(&call->expired) ? time_is_over
+                                 : got == -PIE_ETIMEOUT
+                                     ? "the client stopped sending the request body"
+                                     : "the client ended the request before its whole body "
+                                       "came");
   return -1;
 }
 

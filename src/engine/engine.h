@@ -32,21 +32,27 @@ struct pie_call {
 
   /* With a time limit (see limit.h): */
   struct pie_call *next_running, *previous_running;
-  uint64_t number;        /* of all calls */
-  unsigned long thread;   /* Python's name for the one that runs it */
+  uint64_t number;      /* of all calls */
+  unsigned long thread; /* Python's name for the one that runs it */
   int64_t began_ms;
-  atomic_int hold;        /* threads that use the request now, or the clock */
-  atomic_bool expired;    /* its time is over */
-  bool noted, raised;     /* its stack is logged; RequestTimeout is raised in its thread */
-  bool ending;            /* its thread is about to end it */
+  atomic_int hold;     /* threads that use the request now, or the clock */
+  atomic_bool expired; /* its time is over */
+  bool noted, raised;  /* its stack is logged; RequestTimeout is raised in its thread */
+  bool ending;         /* its thread is about to end it */
   bool limited;
 
-  bool host_idles;         /* the host calls idle() before it blocks */
-  bool responded;          /* start_response has been called */
-  bool gone;               /* the client has gone: nothing more can be sent */
+  bool host_idles; /* the host calls idle() before it blocks */
+  bool responded;  /* start_response has been called */
+  bool gone;       /* the client has gone: nothing more can be sent */
 };
 
-enum pie_world_progress { PIE_WORLD_NONE, PIE_WORLD_STARTING, PIE_WORLD_READY, PIE_WORLD_ENDING, PIE_WORLD_OVER };
+enum pie_world_progress {
+  PIE_WORLD_NONE,
+  PIE_WORLD_STARTING,
+  PIE_WORLD_READY,
+  PIE_WORLD_ENDING,
+  PIE_WORLD_OVER
+};
 
 /* An interpreter and what is loaded into it: see world.c. */
 struct pie_world {
@@ -114,7 +120,7 @@ struct pie_engine {
   struct pie_door *door;
   const struct pie_door_ops *ops;
   struct pie_engine_config config; /* with strings of our own */
-  struct pie_world *worlds; /* one, or in mode isolated several */
+  struct pie_world *worlds;        /* one, or in mode isolated several */
   size_t world_count;
   struct pie_lane *lanes; /* as many as requests may run Python at the same time */
   size_t lane_count;

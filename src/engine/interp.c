@@ -102,9 +102,7 @@ void pie_interp_forget(void) {
 /* Before 3.14 they crash. */
 #if PY_VERSION_HEX >= 0x030e0000
 
-bool pie_interp_can_isolate(void) {
-  return true;
-}
+bool pie_interp_can_isolate(void) { return true; }
 
 int pie_interp_new(PyInterpreterState **out, const char **why) {
   /* But for the GIL and memory of its own, all that an ordinary program may do. */
@@ -143,9 +141,7 @@ void pie_interp_end(void) {
 
 #else
 
-bool pie_interp_can_isolate(void) {
-  return false;
-}
+bool pie_interp_can_isolate(void) { return false; }
 
 int pie_interp_new(PyInterpreterState **out, const char **why) {
   (void)out;

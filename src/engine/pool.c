@@ -324,10 +324,8 @@ static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
 int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
                     const struct pie_request_info *info, int flags, uint32_t group) {
   struct pie_lane *lane = lane_of(engine, group);
-  struct pie_call call = {.engine = engine,
-                          .request = request,
-                          .info = info,
-                          .host_idles = flags & PIE_WILL_IDLE};
+  struct pie_call call = {
+      .engine = engine, .request = request, .info = info, .host_idles = flags & PIE_WILL_IDLE};
   if (lane && (flags & PIE_WILL_IDLE) && claim(lane)) {
     call.world = lane->world;
     return serve_in_place(lane, &call);

@@ -62,9 +62,10 @@ static int start_python(struct pie_engine *engine) {
   PyConfig_Clear(&config);
   if (!PyStatus_Exception(status))
     return 0;
-  return pie_runtime_fail(engine, "Python could not be started.", status.err_msg,
-              "Check that the Python installation is whole, that the account which serves may read "
-              "it, and that no PYTHONHOME or PYTHONPATH is set for another Python.");
+  return pie_runtime_fail(
+      engine, "Python could not be started.", status.err_msg,
+      "Check that the Python installation is whole, that the account which serves may read "
+      "it, and that no PYTHONHOME or PYTHONPATH is set for another Python.");
 }
 
 /* ---- the worlds ---- */

@@ -39,8 +39,8 @@ static int fail_with_exception(struct pie_engine *engine, const char *summary) {
   PyObject *exception = pie_py_take_exception();
   PyObject *text = exception ? PyObject_Str(exception) : NULL;
   const char *detail = text ? PyUnicode_AsUTF8(text) : NULL;
-  int err = pie_runtime_fail(engine, summary, detail,
-                             "Install pyisapie again into this environment.");
+  int err =
+      pie_runtime_fail(engine, summary, detail, "Install pyisapie again into this environment.");
   PyErr_Clear();
   Py_XDECREF(text);
   Py_XDECREF(exception);
@@ -173,7 +173,8 @@ static void interrupt(struct pie_world *world) {
   pie_mutex_lock(&world->lock);
 }
 
-/* Python runs signal handlers on its main thread only, when that runs Python: it is woken for it. */
+/* Python runs signal handlers on its main thread only, when that runs Python: it is woken for it.
+ */
 static void listen_to_signals(struct pie_world *world) {
   if (world->interp != PyInterpreterState_Main() || pie_waker_open(&world->waker))
     return;

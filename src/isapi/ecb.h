@@ -49,8 +49,8 @@ int pie_ecb_transmit_file(EXTENSION_CONTROL_BLOCK *ecb, intptr_t file, uint32_t 
 /* True when requests may be left pending: the host accepts a completion routine. */
 bool pie_ecb_can_pend(EXTENSION_CONTROL_BLOCK *ecb);
 
-void pie_ecb_done(EXTENSION_CONTROL_BLOCK *ecb, uint32_t status); /* the ECB is gone then */
-void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb);             /* no response buffering */
+void pie_ecb_done(EXTENSION_CONTROL_BLOCK *ecb, uint32_t status);      /* the ECB is gone then */
+void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb);                  /* no response buffering */
 bool pie_ecb_unhealthy(EXTENSION_CONTROL_BLOCK *ecb, const char *why); /* replace this process */
 bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb); /* drops the connection, where the host can */
 

@@ -50,9 +50,7 @@ static int handle(struct pie_engine *engine, struct pie_request *request,
   return engine->handle(request, info, flags);
 }
 
-static void idle(struct pie_engine *engine) {
-  engine->idled++;
-}
+static void idle(struct pie_engine *engine) { engine->idled++; }
 
 static bool warm(struct pie_engine *engine, const struct pie_request_info *info) {
   engine->warmed++;
