@@ -282,6 +282,27 @@ def test_sighup_replaces_the_workers(serve: Start, tmp_path: Path) -> None:
     process.eventually(lambda: not set(before) & set(server.workers()), "the old ones are gone")
 
 
+def test_sighup_keeps_the_old_worker_when_the_new_one_cannot_load(
+    serve: Start, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    text = "def app(e, s):\n    s('200 OK', [])\n    return [b'one']\n"
+    (root / "changes.py").write_text(text)
+    server = serve("changes:app", root=root)
+    server.log.wait("is ready")
+    before = server.workers()
+    (root / "changes.py").write_text("oops\n")
+    server.signal(signal.SIGHUP)
+    server.log.wait(f"the old worker {before[0]} stays")
+    process.eventually(lambda: server.workers() == before, "the new one goes")
+    with server.client() as client:
+        assert client.get("/").body == b"one"
+    (root / "changes.py").write_text(text.replace("one", "two"))
+    server.signal(signal.SIGHUP)
+    process.eventually(lambda: server.client().get("/").body == b"two", "a mended one comes")
+
+
 def test_sighup_lets_running_requests_end(serve: Start) -> None:
     server = serve(SOME)
     with server.client() as client:

@@ -31,6 +31,7 @@ struct child {
   int64_t started_ms;
   int handles; /* open ones: freed at 0 */
   bool exited;
+  bool cold; /* it could not load the application */
   char said[sizeof PIE_WORKER_READY + sizeof PIE_WORKER_UNHEALTHY];
   size_t said_size;
 };
@@ -273,11 +274,20 @@ static void log_ready(struct child *child, bool cold) {
 }
 
 static void is_ready(struct child *child, bool cold) {
+  struct child *old = child->replaces;
   child->state = CHILD_READY;
-  log_ready(child, cold);
-  if (child->replaces)
-    stop_child(child->replaces);
+  child->cold = cold;
   child->replaces = NULL;
+  if (old && cold && !old->cold) {
+    pie_log(log_of(child->supervisor), PIE_LOG_ERROR,
+            "worker %d could not load the application: the old worker %d stays",
+            child->process.pid, old->process.pid);
+    stop_child(child);
+    return;
+  }
+  log_ready(child, cold);
+  if (old)
+    stop_child(old);
 }
 
 /* It accepts no more, and ends when its other requests have; another one need not wait for that. */
