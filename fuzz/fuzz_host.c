@@ -25,7 +25,6 @@ struct pie_worker *fuzz_worker(void) {
   worker.first = &worker;
   worker.ready_last = &worker.ready;
   strcpy(worker.software, "pyisapie/fuzz");
-  pie_mutex_init(&worker.date_lock);
   pie_mutex_init(&worker.mail_lock);
   return &worker;
 }

@@ -50,6 +50,7 @@ struct pie_request_info {
   struct pie_str app;    /* which application: "module:callable" or mounts; the site's key, with */
   struct pie_str root;   /* the folder that goes first on sys.path, and */
   struct pie_str config; /* the path of a pyisapie.toml; each may be empty */
+  const void *site;      /* requests with the same value have these three alike; or NULL */
 };
 
 struct pie_response_head {

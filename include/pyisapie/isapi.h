@@ -180,6 +180,7 @@ struct pie_isapi_header {
 struct pie_isapi_request {
   uint32_t size;         /* of this structure */
   bool secure;           /* the scheme is https */
+  struct pie_str method, query;
   struct pie_str target; /* HTTP_URL */
   struct pie_str path;   /* PATH_INFO */
   struct pie_str protocol, server_name, server_port, server_software;

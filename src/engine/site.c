@@ -37,6 +37,7 @@ static struct pie_site *site_new(const struct pie_request_info *info) {
   struct pie_site *site = calloc(1, sizeof *site);
   if (!site)
     return NULL;
+  site->key = info->site;
   if (copy_to(&site->app, info->app) || copy_to(&site->root, info->root) ||
       copy_to(&site->config, info->config)) {
     site_free(site);
@@ -147,7 +148,7 @@ struct pie_site *pie_site_get(struct pie_world *world, const struct pie_request_
                               struct pie_failure *failure) {
   /* Sites stay, and a loaded one stays loaded: no lock is needed to look at it. */
   struct pie_site *site = atomic_load_explicit(&world->last_site, memory_order_acquire);
-  if (site && is_site_of(site, info))
+  if (site && ((info->site && site->key == info->site) || is_site_of(site, info)))
     return site;
   pie_mutex_lock(&world->lock);
   site = find(world, info);

@@ -19,6 +19,7 @@ struct pie_mount {
 struct pie_site {
   struct pie_site *next, *next_wanted;
   struct pie_str app, root, config; /* NUL-terminated copies */
+  const void *key;                  /* info->site of the request that it was made for */
   enum pie_site_state state;
   int64_t retry_at;
   struct pie_mount *mounts; /* the longest first */

@@ -217,6 +217,8 @@ const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x) {
     headers[i] = (struct pie_isapi_header){pie_http_name(p, i), pie_http_value(p, i)};
   *shared = (struct pie_isapi_request){
       .size = sizeof *shared,
+      .method = pie_buf_str(&p->method),
+      .query = p->query,
       .target = url(x),
       .path = x->path,
       .protocol = protocol(x),

@@ -161,7 +161,7 @@ void pie_exchange_begin(struct pie_exchange *x) {
     return;
   }
   pie_ecb_fill(x);
-  atomic_store(&x->state, PIE_X_RUNNING);
+  atomic_store_explicit(&x->state, PIE_X_RUNNING, memory_order_release);
   pie_loop_add(x->conn->worker, x->conn);
 }
 

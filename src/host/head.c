@@ -9,32 +9,33 @@
 #include <string.h>
 #include <time.h>
 
-struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n) {
+/* "Date: ...\r\n", made once a second on each thread. */
+struct pie_str pie_host_date(void) {
   static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  long long second = pie_clock_unix_s();
-  pie_mutex_lock(&worker->date_lock);
-  if (worker->date_second != second) {
+  static PIE_THREAD_LOCAL struct {
+    int64_t second;
+    size_t length;
+    char text[48];
+  } date;
+  int64_t second = pie_clock_unix_s();
+  if (date.second != second) {
     struct tm tm;
     pie_clock_utc(second, &tm);
-    snprintf(worker->date, sizeof worker->date, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-             days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-             tm.tm_min, tm.tm_sec);
-    worker->date_second = second;
+    date.length = (size_t)snprintf(date.text, sizeof date.text,
+                                   "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                                   days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+                                   tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    date.second = second;
   }
-  size_t used = strlen(worker->date);
-  used = used < n ? used : n;
-  memcpy(out, worker->date, used);
-  pie_mutex_unlock(&worker->date_lock);
-  return (struct pie_str){out, used};
+  return (struct pie_str){date.text, date.length};
 }
 
 void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
   struct pie_buf out;
-  char date[48];
   pie_buf_init(&out, 4096);
-  struct pie_str now = pie_worker_date(x->conn->worker, date, sizeof date);
+  struct pie_str now = pie_host_date();
   pie_buf_addf(&out,
                "HTTP/1.1 %d %s\r\n%.*sContent-Type: text/plain; charset=utf-8\r\n"
                "Content-Length: %llu\r\nConnection: close\r\n%s\r\n%s\n",
@@ -107,7 +108,6 @@ int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_st
   struct pie_worker *worker = x->conn->worker;
   struct head_facts facts = {0};
   int64_t code = 0;
-  char date[48];
   pie_str_to_int64((struct pie_str){status.p, status.n < 3 ? status.n : 3}, &code);
   x->status = (int)code;
   x->declared = -1;
@@ -119,9 +119,9 @@ int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_st
   err = err ? err : pie_buf_add(out, status);
   err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));
   if (!err && !facts.date)
-    err = pie_buf_add(out, pie_worker_date(worker, date, sizeof date));
+    err = pie_buf_add(out, pie_host_date());
   if (!err && !facts.server)
-    err = pie_buf_add(out, pie_str_from(worker->server_line));
+    err = pie_buf_add(out, worker->server_header);
   if (!err && headers.n) {
     err = pie_buf_add(out, headers);
     err = err ? err : pie_buf_add(out, PIE_STR("\r\n"));

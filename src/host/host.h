@@ -194,7 +194,8 @@ struct pie_worker {
   bool strict, apache, in_threads;
   char door_path[PIE_PATH_MAX];
   char software[64];
-  char server_line[PIE_SETTING_VALUE_MAX + 16]; /* "Server: ...\r\n", or empty */
+  char server_line[PIE_SETTING_VALUE_MAX + 16]; /* "Server: ...\r\n", or empty; */
+  struct pie_str server_header;                 /* the same */
 
   struct pie_listener listeners[PIE_LISTENERS_MAX];
   size_t listener_count;
@@ -220,9 +221,6 @@ struct pie_worker {
   atomic_bool unhealthy; /* the extension has said so */
   int exit_code;
 
-  char date[48]; /* "Date: ...\r\n" for this second */
-  atomic_llong date_second;
-  struct pie_mutex date_lock;
   char read_buffer[PIE_READ_SIZE];
 };
 
@@ -348,7 +346,7 @@ int pie_output_head(struct pie_exchange *x, struct pie_str status, struct pie_st
 bool pie_output_is_bodiless(const struct pie_exchange *x); /* after the head */
 /* An answer of the host's own, after which the connection ends. */
 void pie_output_refusal(struct pie_exchange *x, int status, const char *text);
-struct pie_str pie_worker_date(struct pie_worker *worker, char *out, size_t n);
+struct pie_str pie_host_date(void); /* "Date: ...\r\n"; the thread's own */
 
 /* access.c */
 void pie_access_log(struct pie_exchange *x);

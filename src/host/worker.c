@@ -365,8 +365,8 @@ static void set_up(struct pie_worker *worker, struct pie_host *host) {
   const char *server = pie_settings_text(settings, PIE_SET_SERVER_HEADER);
   if (*server)
     snprintf(worker->server_line, sizeof worker->server_line, "Server: %s\r\n", server);
+  worker->server_header = pie_str_from(worker->server_line);
   pie_mutex_init(&worker->mail_lock);
-  pie_mutex_init(&worker->date_lock);
   worker->first = worker;
   worker->group = HSE_NO_GROUP;
 }
@@ -424,7 +424,6 @@ int pie_worker_open_loop(struct pie_worker *worker) {
 
 void pie_worker_free(struct pie_worker *worker) {
   pie_mutex_destroy(&worker->mail_lock);
-  pie_mutex_destroy(&worker->date_lock);
   free(worker);
 }
 

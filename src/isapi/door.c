@@ -39,11 +39,13 @@ int pie_door_new(struct pie_door **out) {
 }
 
 /* "1f2e3d4c-5": a prefix of this process and a number, both hexadecimal. */
-static void make_id(struct pie_door *door, char *out) {
+static void make_id(struct pie_door *door, struct pie_request *request) {
   unsigned long long number = ++door->requests;
   int digits = (67 - __builtin_clzll(number)) / 4;
+  char *out = request->id;
   memcpy(out, door->id_prefix, ID_PREFIX);
-  out[ID_PREFIX + digits] = '\0';
+  request->id_length = (size_t)(ID_PREFIX + digits);
+  out[request->id_length] = '\0';
   for (; digits; number >>= 4)
     out[ID_PREFIX + --digits] = "0123456789abcdef"[number & 15];
 }
@@ -94,7 +96,7 @@ static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_
   request->early = (struct pie_str){NULL, 0};
   request->body_ended = request->body_broken = request->pended = false;
   request->outcome = HSE_STATUS_ERROR;
-  make_id(door, request->id);
+  make_id(door, request);
   return request;
 }
 

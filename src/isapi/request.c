@@ -184,6 +184,8 @@ static int parse_shared(struct pie_request *request, const struct pie_isapi_requ
   info->header_count = count;
   info->content_length = shared->content_length;
   info->content_type = shared->content_type;
+  info->method = shared->method;
+  info->query = shared->query;
   info->target = shared->target;
   info->path_info = shared->path;
   info->script_name = PIE_STR("");
@@ -203,6 +205,8 @@ static int parse_variables(struct pie_request *request, const struct pie_quirks 
   int err = parse_headers(request);
   if (err)
     return err;
+  request->info.method = pie_str_from(request->ecb->lpszMethod);
+  request->info.query = pie_str_from(request->ecb->lpszQueryString);
   request->info.content_type = pie_str_from(request->ecb->lpszContentType);
   request->info.content_length = find_length(request);
   find_path(request, quirks);
@@ -214,16 +218,16 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
                       const struct pie_settings *settings) {
   struct pie_request_info *info = &request->info;
   const struct pie_isapi_request *shared = quirks->ours ? pie_ecb_shared(request->ecb) : NULL;
-  info->id = pie_str_from(request->id);
-  info->method = pie_str_from(request->ecb->lpszMethod);
-  info->query = pie_str_from(request->ecb->lpszQueryString);
+  info->id = (struct pie_str){request->id, request->id_length};
   int err = shared ? parse_shared(request, shared) : parse_variables(request, quirks);
   if (err)
     return err;
   if (shared) { /* one process of ours has one set of settings, read at the start */
-    info->app = pie_str_from(pie_settings_text(settings, PIE_SET_APP));
-    info->root = pie_str_from(pie_settings_text(settings, PIE_SET_ROOT));
-    info->config = pie_str_from(pie_settings_text(settings, PIE_SET_CONFIG));
+    const struct pie_door *door = request->door;
+    info->app = door->app;
+    info->root = door->root;
+    info->config = door->config;
+    info->site = door;
     return 0;
   }
   info->app = setting(request, settings, PIE_SET_APP);

@@ -61,7 +61,8 @@ struct pie_request {
   bool body_ended, body_broken;
   bool pended;      /* finish() must end the session itself */
   uint32_t outcome; /* HSE_STATUS_* when finished */
-  char id[24];
+  char id[32];
+  size_t id_length;
   struct pie_request *next; /* in the door's lists */
 };
 

@@ -109,6 +109,9 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
     if (pie_setting_table[id].scope == PIE_SCOPE_DOOR)
       good = read_setting(door, ecb, (enum pie_setting_id)id) && good;
   }
+  door->app = pie_str_from(pie_settings_text(&door->settings, PIE_SET_APP));
+  door->root = pie_str_from(pie_settings_text(&door->settings, PIE_SET_ROOT));
+  door->config = pie_str_from(pie_settings_text(&door->settings, PIE_SET_CONFIG));
   /* httpd may run several children; our host tells how many workers it has. */
   char workers[16];
   size_t size = sizeof workers;
