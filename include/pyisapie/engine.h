@@ -140,16 +140,16 @@ struct pie_engine_config {
   const char *home;        /* a prefix (PYTHONHOME), or NULL */
   const char *package_dir; /* the folder that holds the pyisapie package */
   enum pie_mode mode;
-  int parallel;            /* interpreters, or ways into the one without a GIL */
-  int threads;             /* that run requests, in each interpreter */
-  int queue;               /* requests that may wait for one */
-  int switch_interval_us;  /* 0: Python's own */
-  int start_timeout_ms;    /* for loading an application */
+  int parallel;               /* interpreters, or ways into the one without a GIL */
+  int threads;                /* that run requests, in each interpreter */
+  int queue;                  /* requests that may wait for one */
+  int switch_interval_us;     /* 0: Python's own */
+  int start_timeout_ms;       /* for loading an application */
   int64_t request_timeout_ms; /* for a request, 0: no limit; and how long it may run on after */
   int64_t recycle_timeout_ms; /* that before the process is to be replaced */
-  size_t stack_size;       /* of our own threads, bytes */
-  bool multiprocess;       /* other processes serve the same applications */
-  bool reload;             /* watch the application's files */
+  size_t stack_size;          /* of our own threads, bytes */
+  bool multiprocess;          /* other processes serve the same applications */
+  bool reload;                /* watch the application's files */
   int log_level;
 };
 

@@ -178,8 +178,8 @@ struct pie_isapi_header {
 };
 
 struct pie_isapi_request {
-  uint32_t size;         /* of this structure */
-  bool secure;           /* the scheme is https */
+  uint32_t size; /* of this structure */
+  bool secure;   /* the scheme is https */
   struct pie_str method, query;
   struct pie_str target; /* HTTP_URL */
   struct pie_str path;   /* PATH_INFO */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * start_response and the write callable it returns (PEP 3333): one object, which is write() when it
- * is called with one argument, so that the common case makes no second one. Both run with the object's lock, but
- * for the time in which write() waits for the client: then busy is set.
+ * is called with one argument, so that the common case makes no second one. Both run with the
+ * object's lock, but for the time in which write() waits for the client: then busy is set.
  */
 #include "base/error.h"
 #include "base/str.h"
@@ -201,8 +201,9 @@ static PyMemberDef start_members[] = {
 };
 
 static PyType_Slot start_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "start_response(status, response_headers, exc_info=None) returns "
-                                     "write, which is called as write(data)."},
+    {Py_tp_doc,
+     (void *)(uintptr_t) "start_response(status, response_headers, exc_info=None) returns "
+                         "write, which is called as write(data)."},
     {Py_tp_call, (void *)(uintptr_t)PyVectorcall_Call},
     {Py_tp_members, start_members},
     {Py_tp_dealloc, (void *)(uintptr_t)start_dealloc},

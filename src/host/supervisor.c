@@ -280,8 +280,8 @@ static void is_ready(struct child *child, bool cold) {
   child->replaces = NULL;
   if (old && cold && !old->cold) {
     pie_log(log_of(child->supervisor), PIE_LOG_ERROR,
-            "worker %d could not load the application: the old worker %d stays",
-            child->process.pid, old->process.pid);
+            "worker %d could not load the application: the old worker %d stays", child->process.pid,
+            old->process.pid);
     stop_child(child);
     return;
   }

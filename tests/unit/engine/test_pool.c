@@ -266,8 +266,7 @@ static void interrupt_all(struct pie_engine *engine) {
 }
 
 static bool is_over(struct round *round) {
-  return atomic_load(&round->served) + atomic_load(&round->refused) ==
-         atomic_load(&round->brought);
+  return atomic_load(&round->served) + atomic_load(&round->refused) == atomic_load(&round->brought);
 }
 
 static void wait_for_end(struct round *round, int64_t deadline) {
