@@ -1,36 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engine does in Python: load applications, describe failures, keep the streams.
+"""What the engine does in Python: start an interpreter, describe failures, keep the streams.
 
-The C side calls these functions by name; nothing else should.
+The C side calls these functions by name; nothing else should. What is imported here is in the
+memory of every worker, so only what every worker needs is.
 """
 
 from __future__ import annotations
 
+import _signal
+import _thread
 import atexit
-import contextlib
-import gc
-import importlib
 import io
-import logging
 import os
-import re
-import signal
 import sys
-import threading
-import traceback
-import warnings
-from collections.abc import Iterator
-from types import TracebackType
-from typing import Any
 
 from pyisapie import RequestTimeout as RequestTimeout  # the engine finds it here
-from pyisapie import _engine, settings
+from pyisapie import _engine, _loading
+from pyisapie._loading import load as load  # and this
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ERROR, WARNING, INFO, DEBUG, APP = range(5)
-MAIN, ISOLATED, FREE_THREADED = range(3)
-
-_mode = MAIN
-_guilty: list[str] = []  # modules that have brought the GIL back
 
 EVERY_REQUEST = (
     "REQUEST_METHOD",
@@ -63,7 +55,7 @@ class LogStream(io.TextIOBase):
     def __init__(self, level: int, name: str) -> None:
         super().__init__()
         self._level = level
-        self._kept = threading.local()
+        self._kept = _thread._local()
         self.name = name
 
     def writable(self) -> bool:
@@ -96,8 +88,7 @@ class LogStream(io.TextIOBase):
 
 def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
-    global _mode
-    _mode = mode
+    _loading.mode = mode
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
     errors = LogStream(APP, "wsgi.errors")
@@ -122,293 +113,27 @@ def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dic
     }
 
 
-_failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
-
-
-IN_APP = (
-    "in what `pyisapie serve` is given, or in the setting app (PYISAPIE_APP, or app in "
-    "pyisapie.toml)"
-)
-IN_ROOT = (
-    "--root of `pyisapie serve`, or the setting root (PYISAPIE_ROOT, or root in pyisapie.toml)"
-)
-
-
-class LoadError(Exception):
-    """An application that cannot be loaded: what is wrong, and what to do."""
-
-    def __init__(self, summary: str, advice: str, cause: BaseException | None = None) -> None:
-        super().__init__(summary)
-        self.summary = summary
-        self.advice = advice
-        self.cause = cause
-
-
-def parse_mounts(spec: str) -> list[tuple[str, str]]:
-    """Split ``/=main:app,/shop=shop:app`` or ``module:callable`` into (path, application) pairs.
-
-    The longest path comes first; a path is "" or "/name", never ends in a slash.
-    """
-    mounts: dict[str, str] = {}
-    for part in filter(None, (piece.strip() for piece in spec.replace("\n", ",").split(","))):
-        path, found, target = part.partition("=") if part.startswith("/") else ("/", "=", part)
-        path = path.strip().rstrip("/")
-        if not found or not target.strip():
-            raise LoadError(
-                f"The mount {part!r} names no application.",
-                "Write PATH=MODULE:CALLABLE, such as /shop=shop.wsgi:application.",
-            )
-        if path in mounts:
-            raise LoadError(
-                f"Two applications are mounted at {path or '/'}.", "Give each a path of its own."
-            )
-        mounts[path] = target.strip()
-    return sorted(mounts.items(), key=lambda item: len(item[0]), reverse=True)
-
-
-def _import_module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(error.name + ".")):
-            raise LoadError(
-                f"There is no module named {error.name!r}.",
-                f"{settings.target_hint(name)} Check the name {IN_APP}. The folder that holds it "
-                f"is {IN_ROOT}. Python looked in: {os.pathsep.join(sys.path)}".lstrip(),
-                error,
-            ) from error
-        raise LoadError(
-            f"The application {name!r} needs the module {error.name!r}, which is not installed.",
-            f"Install it into this environment: {sys.executable} -m pip install ... ",
-            error,
-        ) from error
-    except SyntaxError as error:
-        raise LoadError(
-            f"There is a syntax error in {error.filename}, line {error.lineno}.",
-            "Mend it; the next request tries again.",
-            error,
-        ) from error
-    except ImportError as error:
-        raise _not_isolated(error) or _raised(name, error) from error
-    except Exception as error:
-        raise _raised(name, error) from error
-
-
-def _raised(name: str, error: Exception) -> LoadError:
-    return LoadError(
-        f"The application {name!r} raised {type(error).__name__} when it was imported.",
-        "The traceback below ends where it happened. Mend it; the next request tries again.",
-        error,
-    )
-
-
-def _not_isolated(error: BaseException | None) -> LoadError | None:
-    """The failure of an extension module that does not know several interpreters."""
-    while error is not None:
-        found = re.search(r"module (\S+) does not support loading in subinterpreters", str(error))
-        if found:
-            return LoadError(
-                f"The module {found[1]!r} cannot be used in mode isolated.",
-                "It is made for one interpreter only. Set mode to main, or install a version of "
-                "it that supports subinterpreters.",
-                error,
-            )
-        error = error.__cause__ or error.__context__
-    return None
-
-
-@contextlib.contextmanager
-def _without_gil() -> Iterator[None]:
-    """In mode free-threaded: tell which module brings the GIL back."""
-    if _mode != FREE_THREADED:
-        yield
-        return
-    shown = warnings.showwarning
-
-    def show(message: Warning | str, *rest: Any, **named: Any) -> None:
-        found = re.search(r"GIL\) has been enabled to load module '([^']+)'", str(message))
-        if found:
-            _guilty.append(found[1])
-        else:
-            shown(message, *rest, **named)
-
-    warnings.showwarning = show
-    try:
-        yield
-    finally:
-        warnings.showwarning = shown
-    if sys._is_gil_enabled():  # type: ignore[attr-defined]
-        raise _gil_is_back()
-
-
-def _gil_is_back() -> LoadError:
-    if not _guilty:
-        return LoadError(
-            "Python runs with its GIL, in spite of mode free-threaded.",
-            "Remove PYTHON_GIL=1 or -X gil=1 and restart the server, or set mode to main.",
-        )
-    return LoadError(
-        f"The module {', '.join(map(repr, _guilty))} has brought the GIL back.",
-        "It does not say that it can do without the GIL. Set mode to main, or install a version "
-        "of it for free-threaded Python; then restart the server.",
-    )
-
-
-def _origin(name: str) -> str:
-    """Where a module has come from: perhaps from a library that has one of the same name."""
-    module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    if file:
-        return f"the module in {file}"
-    folders = list(getattr(module, "__path__", ()))
-    return f"the package in {folders[0]}" if folders else "a module of Python itself"
-
-
-def import_app(target: str) -> Any:
-    """The application that ``module:callable`` names; ``module:factory()`` is called."""
-    module_name, _, attribute = target.partition(":")
-    attribute = attribute or "application"
-    factory = attribute.endswith("()")
-    found: Any = _import_module(module_name)
-    for part in attribute.removesuffix("()").split("."):
-        if not hasattr(found, part):
-            names = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")]
-            raise LoadError(
-                f"{module_name!r} has no {attribute!r}: it is {_origin(module_name)}.",
-                f"It has these callables: {', '.join(names[:20]) or 'none'}. "
-                f"Write MODULE:CALLABLE {IN_APP}.",
-            )
-        found = getattr(found, part)
-    if factory:
-        try:
-            found = found()
-        except Exception as error:
-            raise LoadError(
-                f"{target} raised {type(error).__name__}.",
-                "The traceback below ends where it happened.",
-                error,
-            ) from error
-    if not callable(found):
-        raise LoadError(
-            f"{target} is not callable: it is a {type(found).__name__}.",
-            "Name the WSGI application itself, or a factory as MODULE:FACTORY().",
-        )
-    return found
-
-
-def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
-    """Complete what the server gives with what pyisapie.toml says: (app, root)."""
-    path = config or (os.path.join(root, settings.FILE_NAME) if root else "")
-    if config or (path and os.path.isfile(path)):
-        try:
-            values = settings.read_file(path)
-        except settings.SettingError as error:
-            raise LoadError(str(error), "Mend the settings file.", None) from error
-        app = app or values.get("app", "")
-        root = root or values.get("root", os.path.dirname(os.path.abspath(path)))
-    if not app:
-        raise LoadError(
-            "No application is configured.",
-            "Write pyisapie serve MODULE:CALLABLE; or set PYISAPIE_APP (in Apache: SetEnv "
-            "PYISAPIE_APP MODULE:CALLABLE), or app in pyisapie.toml.",
-        )
-    return app, root
-
-
-def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
-    app, root = _settings_of(app, root, config)
-    if root:
-        if not os.path.isdir(root):
-            raise LoadError(
-                f"The folder {root} does not exist, or this account may not read it.",
-                f"It is {IN_ROOT}.",
-            )
-        root = os.path.abspath(root)
-        if root not in sys.path:
-            sys.path.insert(0, root)
-    importlib.invalidate_caches()
-    with _without_gil():
-        return [(path, import_app(target)) for path, target in parse_mounts(app)]
-
-
-def _own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback that lies in the application."""
-    ours = {__file__, importlib.__file__}
-    while trace and (
-        trace.tb_frame.f_code.co_filename in ours
-        or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
-    ):
-        trace = trace.tb_next
-    return trace
-
-
-def _trace(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    shown = _own_frames_skipped(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, shown))
-
-
-def _forget(before: set[str], root: str) -> None:
-    """Drop the application's own modules that a failed load has left: they may be mended, too."""
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        inside = not root or file.startswith(os.path.join(os.path.abspath(root), ""))
-        if inside and file.endswith(".py") and "site-packages" not in file.split(os.sep):
-            del sys.modules[name]
-
-
-def _log_once(site: tuple[str, str, str], text: str) -> None:
-    """Log why a site cannot be loaded, unless the try before has failed in the same way."""
-    if _failures.get(site) != text:
-        _failures[site] = text
-        _engine.log(ERROR, text)
-
-
-def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
-    """Load a site: (True, mounts), or (False, summary, detail, advice) after logging it."""
-    before = set(sys.modules)
-    try:
-        mounts = _load(app, root, config)
-    except LoadError as error:
-        failure = (error.summary, _trace(error.cause), error.advice)
-    except BaseException as error:  # SystemExit at import must not end the server
-        name = type(error).__name__
-        failure = (f"The application raised {name} when it was loaded.", _trace(error), "")
-    else:
-        _failures.pop((app, root, config), None)
-        gc.collect()
-        gc.freeze()
-        if reload:
-            from pyisapie import _reload
-
-            _reload.watch()
-        return (True, mounts)
-    _forget(before, root)
-    if reload:
-        from pyisapie import _reload
-
-        _reload.watch()
-    _log_once((app, root, config), "\n".join(filter(None, failure)))
-    return (False, *failure)
-
-
 def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
+    import traceback
+
     text = f"{where}:\n" + "".join(traceback.format_exception(error))
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def wake_on_signals(descriptor: int) -> bool:
     """Have signal handlers of the application wake this thread, if it is the one to run them."""
-    if threading.current_thread() is not threading.main_thread():
+    try:
+        _signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    except ValueError:  # it is not Python's main thread
         return False
-    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
     return True
 
 
 def stack(thread: int, seconds: float) -> str:
     """Where a thread is whose request takes too long, for the log."""
+    import traceback
+
     frame = sys._current_frames().get(thread)
     lines = traceback.format_stack(frame) if frame else ["  (it runs no Python code now)\n"]
     return f"the request runs for {seconds:.1f} s, which is too long. It is here:\n" + "".join(
@@ -443,7 +168,10 @@ def file_range(filelike: Any) -> tuple[int, int, int] | None:
 
 def stop(own: int) -> None:
     """Run what an ordinary program runs at its end; its threads are waited for."""
+    threading, logging = sys.modules.get("threading"), sys.modules.get("logging")
     if own:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-    logging.shutdown()
+    if logging:
+        logging.shutdown()

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +16,7 @@ from typing import NoReturn
 import pyisapie
 from pyisapie import settings
 
-WORKER = "_worker"
+WORKER = "from pyisapie import _worker; _worker.main()"
 DOOR_NAMES = ("pyisapie.so", "pyisapie.dll")
 USAGE_ERROR = 2
 
@@ -160,36 +159,20 @@ def _serve(options: argparse.Namespace) -> int:
             "Call the command pyisapie of that other Python instead."
         )
     flags = subprocess._args_from_interpreter_flags()  # -X, -W and the like hold for workers too
-    command = [sys.executable, *flags, "-m", "pyisapie", WORKER]
+    command = [sys.executable, *flags, "-c", WORKER]
+    if "door" not in values:
+        _become_supervisor(values, command)
     return _host.run(values, command, door_path(), False)
 
 
-def _worker(arguments: Sequence[str]) -> int:
-    from pyisapie import _engine, _host
-
-    values = dict(argument.split("=", 1) for argument in arguments)
-    ended: list[int] = []
-
-    def host() -> None:
-        try:
-            ended.append(_host.run(values, [], door_path(), True))
-        finally:
-            _engine.disown()
-
-    # The application gets Python's main thread, as in an ordinary program; the host needs none.
-    _engine.offer()
-    thread = threading.Thread(target=host, name="pyisapie-host", daemon=True)
-    thread.start()
-    _engine.own()
-    thread.join()
-    code = ended[0] if ended else 1
-    if values.get("mode") == "isolated":
-        # Each interpreter has run what is due at its end; Python itself would only complain that
-        # they are still there.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+def _become_supervisor(values: dict[str, str], command: list[str]) -> None:
+    """Go on as the supervisor in C, where it is installed: it needs a tenth of the memory."""
+    program = Path(door_path()).with_name("pyisapie-host")
+    if os.name == "nt" or not os.access(program, os.X_OK):
+        return
+    words = [f"{name}={value}" for name, value in values.items()]
+    arguments = ["--supervise", str(len(command)), *command, *words]
+    os.execv(program, [str(program), *arguments])
 
 
 def _show_settings(options: argparse.Namespace) -> int:
@@ -230,8 +213,6 @@ def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a failure, 2 for a wrong call."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == [WORKER]:
-        return _worker(given[1:])
     options, unknown = _parser().parse_known_args(given)
     if unknown:
         _refuse(options.parser, unknown)

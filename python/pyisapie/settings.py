@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pyisapie import _engine
+from pyisapie._loading import FILE_NAME as FILE_NAME
 
-FILE_NAME = "pyisapie.toml"
 PREFIX = "PYISAPIE_"
 
 

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define WORKER_ARGUMENT "--worker"
+#define SUPERVISE_ARGUMENT "--supervise" /* N, then N words that start a worker: of the command
+                                            pyisapie, which has read all settings already */
 
 enum { USAGE_ERROR = 2 };
 
@@ -103,11 +105,33 @@ static void find_door(struct pie_host *host, const char *program) {
     pie_path_join(host->door, sizeof host->door, here, pie_door_file_name);
 }
 
-static int run(struct pie_host *host, int count, char **args) {
-  int err = read_environment(&host->settings);
-  for (int i = host->is_worker ? 2 : 1; i < count && !err; i++)
+static int run(struct pie_host *host, int count, char **args, int first) {
+  int err = 0;
+  for (int i = first; i < count && !err; i++)
     err = read_argument(&host->settings, args, count, &i);
   return err ? err : pie_host_run(host);
+}
+
+static int supervise(struct pie_host *host, int count, char **args) {
+  int words = count > 2 ? atoi(args[2]) : 0;
+  if (words < 1 || words > count - 3)
+    return wrong("argument", SUPERVISE_ARGUMENT, "needs a number and as many words");
+  host->worker_command = calloc((size_t)words + 1, sizeof *host->worker_command);
+  if (!host->worker_command)
+    return 1;
+  memcpy(host->worker_command, args + 3, (size_t)words * sizeof *args);
+  int code = run(host, count, args, 3 + words);
+  free(host->worker_command);
+  return code;
+}
+
+static int serve(struct pie_host *host, int count, char **args, char *program) {
+  char worker[] = WORKER_ARGUMENT;
+  char *command[] = {program, worker, NULL};
+  host->worker_command = command;
+  host->is_worker = count > 1 && strcmp(args[1], WORKER_ARGUMENT) == 0;
+  int err = read_environment(&host->settings);
+  return err ? err : run(host, count, args, host->is_worker ? 2 : 1);
 }
 
 int main(int count, char **args) {
@@ -124,13 +148,10 @@ int main(int count, char **args) {
   struct pie_host *host = calloc(1, sizeof *host);
   if (!host || uv_exepath(program, &size))
     return 1;
-  char worker[] = WORKER_ARGUMENT;
-  char *command[] = {program, worker, NULL};
-  host->worker_command = command;
-  host->is_worker = count > 1 && strcmp(args[1], WORKER_ARGUMENT) == 0;
   pie_settings_init(&host->settings);
   find_door(host, program);
-  int code = run(host, count, args);
+  bool supervises = count > 1 && strcmp(args[1], SUPERVISE_ARGUMENT) == 0;
+  int code = supervises ? supervise(host, count, args) : serve(host, count, args, program);
   pie_settings_free(&host->settings);
   free(host);
   return code;
