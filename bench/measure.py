@@ -4,7 +4,6 @@ started and each kind of work asked of one after the other, round by round."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,8 +11,8 @@ from dataclasses import dataclass, field
 
 from bench import calls, wrk
 from bench.build import MissingError
-from bench.running import FailedError, Memory, Running, check
-from bench.servers import OURS, Server
+from bench.running import FailedError, Memory, Running, check, say
+from bench.servers import APACHE_OURS, OURS, Server
 from bench.work import HELLO_APP, Work
 
 COUNTED = ("hello", "pipelined", "apache")  # the work whose system calls are counted
@@ -42,11 +41,7 @@ class Results:
     gil_entries: dict[str, dict[str, float]] = field(default_factory=dict)  # per request
     memory: dict[str, Memory] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    not_counted: list[str] = field(default_factory=list)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    not_counted: dict[str, str] = field(default_factory=dict)  # of each, the first reason
 
 
 class Bench:
@@ -73,7 +68,7 @@ class Bench:
 
     def _not_counted(self, server: Server, work: Work, why: object) -> None:
         say(f"  not counted: {server.name}, {work.name}: {why}")
-        self.results.not_counted.append(f"{server.name}, {work.title}: {why}")
+        self.results.not_counted.setdefault(f"{server.name}, {work.name}", str(why))
 
     @contextmanager
     def _started(self, server: Server, app: str) -> Iterator[Running | None]:
@@ -104,15 +99,16 @@ class Bench:
                 if work.name in COUNTED and server.does(work):
                     try:
                         self._count_work(running, work)
-                    except FailedError as error:
+                    except (FailedError, OSError) as error:
                         self._not_counted(server, work, error)
+                        self._restart(running)
 
     def _count_work(self, running: Running, work: Work) -> None:
         name = running.server.name
         per_request = calls.per_request(running, work)
         if per_request is not None:
             self.results.system_calls.setdefault(work.name, {})[name] = per_request
-        if name.startswith(OURS):
+        if name in (OURS, APACHE_OURS):
             before = int(running.get("/entries")[1])
             requests = wrk.run(running, work, 1).requests
             entries = int(running.get("/entries")[1]) - before - 1  # the second look is one, too
@@ -134,7 +130,7 @@ class Bench:
                     say(f"round {number + 1} of {self.rounds}: {work.title}")
                     turn = number % max(len(started), 1)  # each round begins with another one
                     for running in started[turn:] + started[:turn]:
-                        if running.server.does(work):
+                        if running.server.does(work) and running.processes:
                             self._time_one(running, work, number)
 
     def _time_one(self, running: Running, work: Work, number: int) -> None:
@@ -144,9 +140,18 @@ class Bench:
             figure = timed(running, work, self.seconds, number)
         except (FailedError, OSError) as error:
             self._not_counted(running.server, work, error)
+            self._restart(running)
             return
         by_server = self.results.figures.setdefault(work.name, {})
         by_server.setdefault(running.server.name, []).append(figure)
+
+    def _restart(self, running: Running) -> None:
+        """What has failed once may have left it unfit for the next work."""
+        running.stop()
+        try:
+            running.start()
+        except FailedError as error:
+            self._leave_out(running.server, error)
 
 
 def timed(running: Running, work: Work, seconds: int, number: int) -> Figure:
@@ -161,6 +166,6 @@ def timed(running: Running, work: Work, seconds: int, number: int) -> Figure:
     finally:
         for process in others.values():
             process.wait()
-    beside = {name: wrk.finish(process).rate for name, process in others.items()}
+    beside = {w.name: wrk.finish(others[w.name], w.connections).rate for w in work.beside}
     return Figure(number, used / answers.requests * 1e6, answers.rate, answers.p50, answers.p99,
                   answers.p999, answers.requests, beside)  # fmt: skip

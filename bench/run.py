@@ -7,7 +7,8 @@
     ./dev bench memory                a million requests: does the memory stay flat?
     ./dev bench hello json fastpysgi  chosen work and servers, beside PyISAPIe
 
-docs/bench.md tells how it is measured. Prints tables; a whole run writes bench/results.
+docs/bench.md tells how it is measured. Only a whole run replaces bench/results; others write
+build/bench.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import resource
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import chart, memory, report
 from bench.goals import judge
 from bench.measure import Bench
+from bench.paths import BUILD, RESULTS
 from bench.servers import OURS, SERVERS, Server
-from bench.work import Work, all_work, write_files
+from bench.work import HELLO_APP, Work, all_work, write_files
 
 QUICK_WORK = ("hello", "pipelined", "django", "mixed")
-QUICK_SERVERS = ("bare C", OURS, "fastpysgi", "bjoern", "granian", "gunicorn", "waitress")
+QUICK_SERVERS = ("bare", OURS, "fastpysgi", "bjoern", "granian", "gunicorn", "waitress")
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Plan:
     work: list[Work]
     rounds: int
     seconds: int
-    whole: bool  # only such a run replaces bench/results
+    folder: Path  # for the results: only a whole run replaces bench/results
 
 
 def chosen(names: list[str], known: list[str], kind: str) -> list[str]:
@@ -47,25 +50,27 @@ def chosen(names: list[str], known: list[str], kind: str) -> list[str]:
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
-    works, servers = all_work(), list(SERVERS)
-    quick = options.names[:1] == ["quick"]
-    work_names = [w.name for w in works]
-    server_names = [s.name for s in servers]
-    only, peers = list(options.only), list(options.servers)
-    for name in options.names[1:] if quick else options.names:
-        chosen([name], work_names + server_names, "work or server")
-        (only if name in work_names else peers).append(name)
+    work_names = [work.name for work in all_work()]
+    server_names = [server.name for server in SERVERS]
+    quick, only, peers = False, list(options.only), list(options.servers)
+    for name in options.names:
+        if name == "quick":
+            quick = True
+        elif name in work_names:
+            only.append(name)
+        else:
+            peers.append(name)
     whole = not (quick or only or peers)
     if quick:
         only, peers = only or list(QUICK_WORK), peers or list(QUICK_SERVERS)
     only = chosen(only, work_names, "work")
     peers = chosen(peers, server_names, "server")
     return Plan(
-        [s for s in servers if s.name in peers],
-        [w for w in works if w.name in only],
+        [server for server in SERVERS if server.name in peers],
+        [work for work in all_work() if work.name in only],
         options.rounds or (2 if quick else 5),
-        options.seconds or 2,
-        whole,
+        options.seconds or (1 if quick else 2),
+        RESULTS if whole else BUILD,
     )
 
 
@@ -80,11 +85,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("names", nargs="*", metavar="NAME",
                      help="quick, memory, or names of works and servers")  # fmt: skip
     top.add_argument("--only", type=names_of, default=[], metavar="WORK,...",
-                     help=", ".join(w for w in [x.name for x in all_work()]))  # fmt: skip
+                     help=", ".join(work.name for work in all_work()))  # fmt: skip
     top.add_argument("--servers", type=names_of, default=[], metavar="SERVER,...",
-                     help=", ".join(s.name for s in SERVERS))  # fmt: skip
+                     help=", ".join(server.name for server in SERVERS))  # fmt: skip
     top.add_argument("--rounds", type=int, help="5, in a quick run 2")
-    top.add_argument("--seconds", type=int, help="of each run: 2")
+    top.add_argument("--seconds", type=int, help="of each run: 2, in a quick run 1")
+    top.add_argument("--requests", type=int, default=1_000_000, help="for memory: 1000000")
     return top
 
 
@@ -96,16 +102,32 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     write_files(all_work())
     if options.names[:1] == ["memory"]:
-        return memory.main(options)
-    plan = make_plan(options)
+        return run_memory(options)
+    run(make_plan(options))
+    return 0
+
+
+def run(plan: Plan) -> None:
     results = Bench(plan.servers, plan.work, plan.rounds, plan.seconds).run()
     verdicts = judge(results)
-    report.show(results, verdicts)
-    facts = report.facts(plan.servers, plan.rounds, plan.seconds)
-    if plan.whole:
-        report.write(results, verdicts, facts)
-        chart.write(results, facts)
-    return 0
+    facts = report.facts(plan.servers, results.left_out, plan.rounds, plan.seconds)
+    report.show(results, verdicts, plan.work)
+    report.write(plan.folder / "latest.json", results, verdicts, plan.work, facts)
+    chart.write(plan.folder / "latest.svg", results, plan.work, facts)
+    print(f"\nwritten: {plan.folder / 'latest.json'}, latest.svg")
+
+
+def run_memory(options: argparse.Namespace) -> int:
+    """./dev bench memory: a million requests, or --requests, of all work but the slow one."""
+    names = options.names[1:] + options.servers or [OURS]
+    names = chosen(names, [server.name for server in SERVERS], "server")
+    work = [work for work in all_work() if work.app == HELLO_APP and not work.beside]
+    flat = True
+    for server in SERVERS:
+        if server.name in names:
+            mine = [item for item in work if server.does(item)]
+            flat &= memory.measure(server, mine, options.requests, options.seconds or 1)
+    return 0 if flat else 1
 
 
 if __name__ == "__main__":

@@ -78,9 +78,9 @@ GUNICORN = ("-k", "gthread", "--threads", THREADS, "--keep-alive", "60", "--log-
 # ---- the table ----
 
 OURS = "pyisapie"
-BARE = "bare C"
-APACHE_OURS = "pyisapie in httpd"
-APACHE_BARE = "bare ISAPI in httpd"
+BARE = "bare"
+APACHE_OURS = "httpd+pyisapie"
+APACHE_BARE = "httpd+bare"
 
 SERVERS = (
     Server(BARE, None, bare, only=FEW),
@@ -101,8 +101,10 @@ SERVERS = (
         "--connection-limit=2000", "--asyncore-use-poll", "{app}")),
     Server(APACHE_BARE, None, httpd.command(httpd.bare_isapi, "BARE"), apache=True),
     Server(APACHE_OURS, "pyisapie", httpd.command(httpd.door, "PYISAPIE"), apache=True),
-    Server("mod_wsgi embedded", "mod_wsgi", httpd.command(httpd.mod_wsgi, "MOD_WSGI", "EMBEDDED"), apache=True),
-    Server("mod_wsgi daemon", "mod_wsgi", httpd.command(httpd.mod_wsgi, "MOD_WSGI", "DAEMON"), apache=True),
-    Server("gunicorn proxied", "gunicorn", httpd.command(dict, "PROXY"), apache=True, backend=[
+    Server("httpd+mod_wsgi", "mod_wsgi", httpd.command(
+        httpd.mod_wsgi, "MOD_WSGI", "EMBEDDED"), apache=True),
+    Server("httpd+mod_wsgi-daemon", "mod_wsgi", httpd.command(
+        httpd.mod_wsgi, "MOD_WSGI", "DAEMON"), apache=True),
+    Server("httpd+gunicorn", "gunicorn", httpd.command(dict, "PROXY"), apache=True, backend=[
         str(BIN / "gunicorn"), *GUNICORN, "-b", "127.0.0.1:{backend}", "{app}"]),
 )  # fmt: skip

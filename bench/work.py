@@ -79,5 +79,6 @@ def write_files(work: list[Work]) -> None:
     """The files that the scripts and the application read."""
     BUILD.mkdir(parents=True, exist_ok=True)
     FILE.write_bytes(FILE_BODY)
-    for item in [*work, *(beside for item in work for beside in item.beside)]:
-        item.body_file.write_bytes(item.body)
+    for item in work:
+        for load in (item, *item.beside):
+            load.body_file.write_bytes(load.body)

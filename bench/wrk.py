@@ -32,8 +32,8 @@ def start(running: Running, work: Work, seconds: int) -> subprocess.Popen[str]:
         cwd=LUA, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str]) -> Answers:
-    """Raises FailedError when a single answer was wrong."""
+def finish(process: subprocess.Popen[str], connections: int) -> Answers:
+    """Raises FailedError when a single answer was wrong, or when connections got none."""
     output, _ = process.communicate()
     found = re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.M)
     if not found:
@@ -41,10 +41,10 @@ def finish(process: subprocess.Popen[str]) -> Answers:
     requests, duration, wrong, p50, p99, p999 = map(int, found.groups())
     if wrong:
         raise FailedError(f"{wrong} wrong answers beside {requests} requests")
-    if not requests:
-        raise FailedError("no answer at all")
+    if requests < 2 * connections:
+        raise FailedError(f"it stalls: {requests} answers on {connections} connections")
     return Answers(requests, requests / (duration / 1e6), p50, p99, p999)
 
 
 def run(running: Running, work: Work, seconds: int) -> Answers:
-    return finish(start(running, work, seconds))
+    return finish(start(running, work, seconds), work.connections)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.util import FileWrapper
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -52,8 +53,8 @@ def generator(environ: Environ, start: Start) -> Iterable[bytes]:
 def file(environ: Environ, start: Start) -> Iterable[bytes]:
     _text(start, 1_000_000)
     opened = open(FILE, "rb")  # noqa: SIM115
-    wrapper = environ.get("wsgi.file_wrapper")
-    return wrapper(opened, 65536) if wrapper else iter(lambda: opened.read(65536), b"")
+    wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+    return wrapper(opened, 65536)
 
 
 def cpu(environ: Environ, start: Start) -> Iterable[bytes]:
