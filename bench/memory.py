@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bench import wrk
-from bench.running import Running
+from bench.running import FailedError, Running
 from bench.servers import Server
 from bench.work import HELLO_APP, Work
 
@@ -23,6 +23,9 @@ def measure(server: Server, work: list[Work], requests: int, seconds: int) -> bo
             done += sum(wrk.run(running, item, seconds).requests for item in work)
             sizes.append(running.memory().workers)
             print(f"  {done:10}{sizes[-1]:10}", flush=True)
+    except FailedError as error:
+        print(f"  not counted: {error}")
+        return False
     finally:
         running.stop()
     grown = sizes[-1] - sizes[0]

@@ -119,13 +119,17 @@ def run(plan: Plan) -> None:
 
 def run_memory(options: argparse.Namespace) -> int:
     """./dev bench memory: a million requests, or --requests, of all work but the slow one."""
-    names = options.names[1:] + options.servers or [OURS]
-    names = chosen(names, [server.name for server in SERVERS], "server")
+    names = options.names[1:] + options.only + options.servers
     work = [work for work in all_work() if work.app == HELLO_APP and not work.beside]
+    work_names = [item.name for item in work]
+    server_names = [server.name for server in SERVERS]
+    chosen(names, work_names + server_names, "work or server")
+    work_names = [name for name in work_names if name in names] or work_names
+    server_names = [name for name in server_names if name in names] or [OURS]
     flat = True
     for server in SERVERS:
-        if server.name in names:
-            mine = [item for item in work if server.does(item)]
+        if server.name in server_names:
+            mine = [item for item in work if server.does(item) and item.name in work_names]
             flat &= memory.measure(server, mine, options.requests, options.seconds or 1)
     return 0 if flat else 1
 
