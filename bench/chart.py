@@ -15,7 +15,7 @@ from bench.work import Work
 
 WIDTH, MARGIN, COLUMNS = 980, 24, 2
 PANEL = (WIDTH - MARGIN * (COLUMNS + 1)) / COLUMNS
-LABEL, NUMBER = 132, 62  # room left of the bars for names, right of them for figures
+LABEL, NUMBER = 156, 62  # room left of the bars for names, right of them for figures
 BAR, STEP = 13, 20
 TOP, HEAD, FOOT = 84, 46, 34  # above the panels, and in a panel above and below its bars
 
@@ -129,7 +129,7 @@ def draw(results: Results, work: list[Work], facts: dict) -> str:
         f"{facts['cores']} cores: one for the server, one for the client.",
         f"Median of {facts['rounds']} interleaved rounds of {facts['seconds']} s; the thin line "
         "spans the rounds. Every answer was checked.",
-        *[", ".join(versions[n : n + 6]) for n in range(0, len(versions), 6)],
+        *[", ".join(versions[n : n + 9]) for n in range(0, len(versions), 9)],
     ]
     height = y + 18 * len(notes) + MARGIN
     head = [

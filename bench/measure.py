@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bench import calls, wrk
 from bench.build import MissingError
-from bench.running import FailedError, Memory, Running, check, say
+from bench.running import FailedError, Memory, Running, check, core_busy_seconds, say
 from bench.servers import APACHE_OURS, OURS, Server
 from bench.work import HELLO_APP, Work
 
@@ -29,6 +29,7 @@ class Figure:
     p99_us: float
     p999_us: float
     requests: int
+    others: float  # the share of the server's core that others took meanwhile
     beside: dict[str, float] = field(default_factory=dict)  # rates of the loads beside it
 
 
@@ -159,13 +160,14 @@ def timed(running: Running, work: Work, seconds: int, number: int) -> Figure:
     others = {other.name: wrk.start(running, other, seconds + 1) for other in work.beside}
     if others:
         time.sleep(0.5)
-    before = running.cpu_seconds()
+    before, began, busy = running.cpu_seconds(), time.monotonic(), core_busy_seconds()
     try:
         answers = wrk.run(running, work, seconds)
-        used = running.cpu_seconds() - before
+        used = running.cpu_since(before)
+        taken = max(core_busy_seconds() - busy - used, 0) / (time.monotonic() - began)
     finally:
         for process in others.values():
             process.wait()
     beside = {w.name: wrk.finish(others[w.name], w.connections).rate for w in work.beside}
     return Figure(number, used / answers.requests * 1e6, answers.rate, answers.p50, answers.p99,
-                  answers.p999, answers.requests, beside)  # fmt: skip
+                  answers.p999, answers.requests, taken, beside)  # fmt: skip

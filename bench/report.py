@@ -32,6 +32,12 @@ def middle(figures: list[Figure], of: Of) -> dict[str, float]:
     return row
 
 
+def disturbance(results: Results) -> dict[str, float]:
+    """How much of the servers' core other programs took: of all runs."""
+    shares = [f.others for of in results.figures.values() for fs in of.values() for f in fs]
+    return {"median": median(shares), "most": max(shares)} if shares else {"median": 0, "most": 0}
+
+
 # ---- the terminal ----
 
 
@@ -44,6 +50,9 @@ def show(results: Results, verdicts: list[Verdict], work: list[Work]) -> None:
         print(f"not counted: {name}: {why}")
     for name, why in results.left_out.items():
         print(f"left out: {name}: {why}")
+    others = disturbance(results)
+    print(f"\nOther programs took {others['median']:.0%} of the servers' core in the median run, "
+          f"and {others['most']:.0%} in the worst.")  # fmt: skip
     _show_goals(verdicts)
 
 
@@ -98,7 +107,7 @@ def _show_goals(verdicts: list[Verdict]) -> None:
 
 def facts(servers: list[Server], left_out: dict[str, str], rounds: int, seconds: int) -> dict:
     """On what it was measured."""
-    versions = {s.name: s.version() for s in servers if s.package and s.name not in left_out}
+    versions = {s.package: s.version() for s in servers if s.package and s.name not in left_out}
     with suppress(MissingError):
         versions["httpd"] = httpd.version()
     return {
@@ -134,6 +143,7 @@ def write(path: Path, results: Results, verdicts: list[Verdict], work: list[Work
     }
     whole = {
         "facts": facts,
+        "disturbance": disturbance(results),
         "goals": [asdict(verdict) for verdict in verdicts],
         "medians": medians,
         "results": asdict(results),

@@ -50,22 +50,28 @@ def _environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("PYISAPIE_")}
 
 
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(word) for word in task.read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the third on; none when the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _children() -> dict[int, list[int]]:
+    """All processes of the machine, by their parents."""
+    found: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if fields := _stat(int(folder.name)):
+            found.setdefault(int(fields[1]), []).append(int(folder.name))
+    return found
+
+
+def core_busy_seconds() -> float:
+    """How long the servers' core has worked so far, for whomever."""
+    text = Path("/proc/stat").read_text()
+    fields = [int(word) for word in re.findall(rf"^cpu{SERVER_CPU} (.*)$", text, re.M)[0].split()]
+    return (sum(fields[:8]) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")  # idle, iowait
 
 
 class Running:
@@ -130,20 +136,29 @@ class Running:
 
     def tree(self) -> list[int]:
         """All its processes."""
+        children = _children()
         found, todo = [], [process.pid for process in self.processes]
         while todo:
             pid = todo.pop()
             found.append(pid)
-            todo += _children(pid)
+            todo += children.get(pid, [])
         return found
 
-    def cpu_seconds(self) -> float:
-        """User and system, of all its processes."""
-        return sum(_cpu_clock(pid) for pid in self.tree())
+    def cpu_seconds(self) -> dict[int, float]:
+        """User and system, of each of its processes."""
+        return {pid: _cpu_clock(pid) for pid in self.tree()}
+
+    def cpu_since(self, before: dict[int, float]) -> float:
+        """What it has used since. Raises FailedError when a process has ended in between."""
+        now = self.cpu_seconds()
+        if ended := before.keys() - now.keys():
+            raise FailedError(f"{len(ended)} of its processes have ended")
+        return sum(now[pid] - before.get(pid, 0.0) for pid in now)
 
     def memory(self) -> Memory:
+        children = _children()
         size = {pid: _pss(pid) for pid in self.tree()}
-        workers = [pid for pid in size if not _children(pid)]
+        workers = [pid for pid in size if pid not in children]
         return Memory(sum(size.values()), sum(size[pid] for pid in workers))
 
     def stop(self) -> None:

@@ -4,9 +4,8 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
-from wsgiref.util import FileWrapper
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -50,10 +49,17 @@ def generator(environ: Environ, start: Start) -> Iterable[bytes]:
     return (ITEM for _ in range(64))
 
 
+def pieces(opened: BinaryIO, size: int) -> Iterator[bytes]:
+    """For servers without wsgi.file_wrapper."""
+    with opened:
+        while data := opened.read(size):
+            yield data
+
+
 def file(environ: Environ, start: Start) -> Iterable[bytes]:
     _text(start, 1_000_000)
     opened = open(FILE, "rb")  # noqa: SIM115
-    wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+    wrapper = environ.get("wsgi.file_wrapper", pieces)
     return wrapper(opened, 65536)
 
 
