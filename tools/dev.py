@@ -114,6 +114,23 @@ class Environment:
         has_gil = not self.folder.name.endswith("t")
         return ROOT / "tests" / ("requirements-gil.txt" if has_gil else "requirements.txt")
 
+    def install_each(self, name: str, requirements: Path) -> None:
+        """Install a list of requirements one by one; what cannot be had here is left out."""
+        for line in requirements.read_text().splitlines():
+            if not line or line.startswith("#"):
+                continue
+            stamp, done = self._stamp(f"{name}-{line.partition('==')[0]}", line)
+            if done:
+                continue
+            say(f"installing {line} into {self.folder.name}")
+            try:
+                run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+                    "--use-pep517", line, quiet=True)  # fmt: skip
+            except Failed:
+                say(f"{line} cannot be installed here: left out")
+            else:
+                stamp.write_text(line)
+
     def build(self) -> None:
         """Build the package and install it, if a source has changed."""
         self.install("tools", ROOT / "tools" / "requirements.txt")
@@ -351,11 +368,11 @@ def fuzz_one(target: Path, seconds: int) -> None:
 
 
 def command_bench(options: argparse.Namespace) -> None:
-    """Measure beside the peers."""
+    """Measure beside the peers; bench --help lists what can be chosen."""
     env = machine()
     env.build()
-    env.install("bench", ROOT / "bench" / "requirements.txt")
-    run(env.python, "bench/run.py", *options.rest, env=env.env)
+    env.install_each("bench", ROOT / "bench" / "requirements.txt")
+    run(env.python, "-m", "bench.run", *options.rest, env=env.env)
 
 
 def c_files() -> list[Path]:
@@ -394,9 +411,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="./dev", description="Work on PyISAPIe.")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, function: object) -> argparse.ArgumentParser:
+    def add(name: str, function: object, add_help: bool = True) -> argparse.ArgumentParser:
         text = (function.__doc__ or "").strip()
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command = commands.add_parser(
+            name, help=text, description=text, allow_abbrev=False, add_help=add_help
+        )
         command.set_defaults(run=function)
         return command
 
@@ -412,7 +431,7 @@ def parser() -> argparse.ArgumentParser:
     tested.add_argument("--all", action="store_true")
     fuzzed = add("fuzz", command_fuzz)
     fuzzed.add_argument("--seconds", type=int, default=60)
-    add("bench", command_bench)
+    add("bench", command_bench, add_help=False)  # it has a help of its own
     add("format", command_format)
     add("lint", command_lint)
     return top

@@ -3,10 +3,9 @@
 
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -16,9 +15,7 @@ LARGE = b"x" * 100_000
 ITEM = b"y" * 100
 RECORD = {"items": [{"id": n, "name": f"item {n}", "price": n * 1.5} for n in range(20)]}
 
-_file = tempfile.NamedTemporaryFile(delete=False)  # noqa: SIM115
-_file.write(b"z" * 1_000_000)
-_file.close()
+FILE = os.environ.get("BENCH_FILE", "")  # 1 MB of z
 
 
 def _text(start: Start, size: int, kind: str = "text/plain") -> None:
@@ -52,11 +49,18 @@ def generator(environ: Environ, start: Start) -> Iterable[bytes]:
     return (ITEM for _ in range(64))
 
 
+def pieces(opened: BinaryIO, size: int) -> Iterator[bytes]:
+    """For servers without wsgi.file_wrapper."""
+    with opened:
+        while data := opened.read(size):
+            yield data
+
+
 def file(environ: Environ, start: Start) -> Iterable[bytes]:
     _text(start, 1_000_000)
-    opened = open(_file.name, "rb")  # noqa: SIM115
-    wrapper = environ.get("wsgi.file_wrapper")
-    return wrapper(opened, 65536) if wrapper else iter(lambda: opened.read(65536), b"")
+    opened = open(FILE, "rb")  # noqa: SIM115
+    wrapper = environ.get("wsgi.file_wrapper", pieces)
+    return wrapper(opened, 65536)
 
 
 def cpu(environ: Environ, start: Start) -> Iterable[bytes]:
@@ -72,6 +76,15 @@ def sleep(environ: Environ, start: Start) -> Iterable[bytes]:
     return hello(environ, start)
 
 
+def entries(environ: Environ, start: Start) -> Iterable[bytes]:
+    """How often a thread has taken the GIL so far, as PyISAPIe counts it."""
+    from pyisapie import _engine
+
+    body = str(_engine.entries()).encode()
+    _text(start, len(body))
+    return [body]
+
+
 PATHS = {
     "/": hello,
     "/json": json_1k,
@@ -81,15 +94,9 @@ PATHS = {
     "/file": file,
     "/cpu": cpu,
     "/sleep": sleep,
+    "/entries": entries,
 }
 
 
 def app(environ: Environ, start: Start) -> Iterable[bytes]:
     return PATHS[environ["PATH_INFO"]](environ, start)
-
-
-if os.environ.get("BENCH_SERVER") == "fastpysgi":
-    import fastpysgi
-
-    if __name__ == "__main__":
-        fastpysgi.run(app, host="127.0.0.1", port=int(os.environ["BENCH_PORT"]), loglevel=0)

@@ -131,6 +131,14 @@ static PyObject *module_check_setting(PyObject *module, PyObject *args) {
   return err ? PyErr_Format(PyExc_ValueError, "%s", why) : PyLong_FromLongLong(number);
 }
 
+PyDoc_STRVAR(entries_doc, "entries()\n--\n\nHow often a thread has taken the GIL to run requests, "
+                          "since the start (a statistic, for the bench).");
+
+static PyObject *module_entries(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyLong_FromUnsignedLongLong(pie_interp_entries());
+}
+
 static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
@@ -140,6 +148,7 @@ static PyMethodDef methods[] = {
     {"own", pie_owner_own, METH_NOARGS,
      "own()\n--\n\nLoad applications on this thread and run signal handlers, until disown()."},
     {"disown", pie_owner_disown, METH_NOARGS, "disown()\n--\n\nLet own() return."},
+    {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };
 
