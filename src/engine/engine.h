@@ -92,7 +92,8 @@ struct pie_lane {
   int threads, waiting; /* of the lane's own */
   int tickets;          /* of waiting threads, how many have been woken */
   int turn_waiting;
-  int64_t taken_us; /* when a request was last taken up, or a thread was woken for it */
+  int64_t taken_us;   /* when a request was last taken up, or a thread was woken for it */
+  int64_t typical_us; /* what requests mostly take */
   atomic_bool stopping;
 };
 

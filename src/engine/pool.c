@@ -5,7 +5,11 @@
 
 #include <stdlib.h>
 
-enum { WATCH_MS = 1, WATCH_QUIET_MAX = 20 /* looks at empty queues before it sleeps */ };
+enum {
+  WATCH_MS = 1,
+  WATCH_QUIET_MAX = 20, /* looks at empty queues before it sleeps */
+  STALL_FACTOR = 3      /* of a typical request's time */
+};
 
 /* The lane of a group of the host's threads, or NULL. */
 static struct pie_lane *lane_of(struct pie_engine *engine, uint32_t group) {
@@ -106,15 +110,28 @@ static void kick(struct pie_lane *lane) {
   } /* else all are busy; the queue fills up, and is answered 503 beyond its limit */
 }
 
+/* For how long nothing may be taken up: longer where requests take longer, because a second thread
+ * would only take turns with the first one. */
+static int64_t stall_us(const struct pie_lane *lane) {
+  int64_t us = lane->typical_us * STALL_FACTOR;
+  return us < PIE_STALL_US ? PIE_STALL_US : us > PIE_STALL_MAX_US ? PIE_STALL_MAX_US : us;
+}
+
+/* Follows the median. */
+static void note_time(struct pie_lane *lane, int64_t us) {
+  lane->typical_us += us > lane->typical_us ? lane->typical_us / 16 + 1 : -lane->typical_us / 16;
+}
+
 static bool is_stalled(const struct pie_lane *lane, int64_t now_us) {
-  return now_us - lane->taken_us > PIE_STALL_US;
+  return now_us - lane->taken_us > stall_us(lane);
 }
 
 /* With the lock held. After a request that lasted another thread may have taken over: two would
  * only take the GIL from each other. */
-static bool gives_way(const struct pie_lane *lane, int64_t began_us) {
+static bool gives_way(struct pie_lane *lane, int64_t began_us) {
   int64_t now = pie_clock_us();
-  return now - began_us > PIE_STALL_US && lane->running > 0 && lane->taken_us > began_us &&
+  note_time(lane, now - began_us);
+  return now - began_us > stall_us(lane) && lane->running > 0 && lane->taken_us > began_us &&
          !is_stalled(lane, now);
 }
 
@@ -270,7 +287,7 @@ static void wait_for_turn(struct pie_lane *lane) {
     bool full = !has_slot(lane);
     if (full)
       pie_cond_wait(&lane->turn, &lane->lock);
-    else if (lane->running && (left = lane->taken_us + PIE_STALL_US - pie_clock_us()) > 0)
+    else if (lane->running && (left = lane->taken_us + stall_us(lane) - pie_clock_us()) > 0)
       pie_cond_wait_us(&lane->turn, &lane->lock, left);
     else
       break;
@@ -291,12 +308,14 @@ static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
   pie_mutex_unlock(&lane->lock);
   if (!open)
     return -PIE_EBUSY;
+  int64_t began = pie_clock_us();
   int err = pie_interp_enter(lane->world->interp) ? -PIE_EBUSY : PIE_HANDLE_DONE;
   if (!err) {
     pie_serve(call);
     pie_interp_leave();
   }
   pie_mutex_lock(&lane->lock);
+  note_time(lane, pie_clock_us() - began);
   ran(lane);
   pie_mutex_unlock(&lane->lock);
   return err;

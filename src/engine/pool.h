@@ -9,8 +9,9 @@
  * - In place: on the bringing thread, when nothing runs in the lane and the host idles
  *   (HttpExtensionIdle). The thread keeps the GIL until the host says that it will block.
  * - Queued: taken by the lane's own threads, of which one runs and keeps the GIL from request to
- *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, by the next
- *   request that comes or by the watchdog. One whose request lasted gives way to it afterwards.
+ *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, or three times
+ *   as long as requests mostly take, by the next request that comes or by the watchdog. One whose
+ * request lasted gives way to it afterwards.
  * - Where there are several lanes, each group of the host's threads has one of them; what is not
  *   served in place goes to the lane that has the least to do.
  * - In turn: where the host can neither idle nor let requests pend (mod_isapi), its threads run
@@ -22,7 +23,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-enum { PIE_STALL_US = 300 };
+enum { PIE_STALL_US = 300, PIE_STALL_MAX_US = 5000 };
 
 int pie_pool_start(struct pie_engine *engine, size_t lanes);
 

@@ -12,8 +12,9 @@
 #include <string.h>
 
 #define WORKER_ARGUMENT "--worker"
-#define SUPERVISE_ARGUMENT "--supervise" /* N, then N words that start a worker: of the command
-                                            pyisapie, which has read all settings already */
+#define SUPERVISE_ARGUMENT                                                                         \
+  "--supervise" /* N, then N words that start a worker: of the command                             \
+                   pyisapie, which has read all settings already */
 
 enum { USAGE_ERROR = 2 };
 

@@ -222,6 +222,7 @@ void pie_exchange_end(struct pie_exchange *x) {
     return;
   }
   if (!is_complete(x)) {
+    pie_output_flush(conn);
     bool shows = x->declared >= 0 || x->chunked || x->self_chunked;
     (shows ? pie_conn_linger : pie_conn_abort)(conn);
     return;

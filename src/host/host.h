@@ -165,6 +165,8 @@ struct pie_handover {
   bool passed; /* the loop is one of theirs */
   bool over;   /* the loop has ended */
   atomic_bool monitor_awake;
+  atomic_int patience;   /* looks before the loop is taken */
+  atomic_llong taken_ms; /* when it was, last */
 };
 
 /* A connection on its way to another loop. */
@@ -331,8 +333,8 @@ int pie_pace_wait_for_room(struct pie_exchange *x);
 /* output.c: the same */
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count);
 int pie_output_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
-/* A write in parts: open gives a buffer to add to; close sends what is left, or holds it back when
- * the response is whole and the connection has further requests. */
+/* A write in parts: open gives a buffer to add to; close sends what is left, or holds it back for
+ * what follows on the same connection. */
 struct pie_buf *pie_output_open(struct pie_exchange *x);
 int pie_output_add(struct pie_exchange *x, struct pie_span part);
 int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);

@@ -10,6 +10,10 @@
  * handover.hold tells who has the loop: 0 between requests, a request's token within one, TAKEN
  * when the loop has been taken from under it. Whoever changes it by compare-and-swap has won. A
  * monitor thread takes the loop from a request that lasts; it sleeps while there are none.
+ *
+ * To hand the loop over for a request that is about to end is a waste. So the monitor's patience
+ * grows by each request that ends soon after it lost the loop, and is over with one that does not:
+ * where all requests take a few milliseconds they are served in turn, in place.
  */
 #include "base/check.h"
 #include "base/error.h"
@@ -19,8 +23,10 @@ enum {
   MONITOR_MS = 1,
   MONITOR_QUIET_MAX = 20, /* looks at nothing new before it sleeps */
   MONITOR_STACK = 256 * 1024,
-  GIVE_TRIES = 20, /* a millisecond each */
-  TAKEN = 1,       /* tokens are even */
+  GIVE_TRIES = 20,  /* a millisecond each */
+  PATIENCE_MAX = 5, /* looks */
+  WASTE_MS = 3,     /* who ends so soon after losing the loop need not have lost it */
+  TAKEN = 1,        /* tokens are even */
 };
 
 /* This thread is about to block: the extension gives up what it holds on it. */
@@ -40,6 +46,7 @@ static bool take_loop(struct pie_handover *h, uint64_t token) {
   if (taken) {
     struct pie_conn *conn = atomic_load(&h->conn);
     h->passed = true;
+    atomic_store(&h->taken_ms, pie_clock_ms());
     pie_cond_signal(&h->spare);
     pie_output_flush(conn); /* answers that were held back must not wait for this one */
   }
@@ -82,11 +89,12 @@ static void monitor_main(void *arg) {
   struct pie_worker *worker = arg;
   struct pie_handover *h = &worker->handover;
   uint64_t seen = 0;
-  int quiet = 0;
+  int quiet = 0, same = 0;
   pie_mutex_lock(&h->lock);
   while (!h->over) {
     uint64_t hold = atomic_load(&h->hold);
-    if (hold > TAKEN && hold == seen) {
+    same = hold > TAKEN && hold == seen ? same + 1 : 0;
+    if (same > atomic_load(&h->patience)) {
       pie_mutex_unlock(&h->lock);
       take_loop(h, hold);
       pie_mutex_lock(&h->lock);
@@ -125,6 +133,13 @@ static struct pie_conn *next_ready(struct pie_worker *worker) {
   return conn;
 }
 
+/* A request has ended that had lost the loop. */
+static void learn(struct pie_handover *h) {
+  int patience = atomic_load(&h->patience);
+  bool waste = pie_clock_ms() - atomic_load(&h->taken_ms) < WASTE_MS;
+  atomic_store(&h->patience, !waste ? 0 : patience < PATIENCE_MAX ? patience + 1 : patience);
+}
+
 /* Runs a request in place. False: it lasted, and the loop is another thread's now. */
 static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
   struct pie_handover *h = &worker->handover;
@@ -143,6 +158,7 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
       pie_exchange_returned(x, outcome);
     return true;
   }
+  learn(h);
   if (outcome != HSE_STATUS_PENDING && pie_exchange_finish(x, outcome))
     pie_exchange_finished(x);
   return false;

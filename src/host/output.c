@@ -2,9 +2,10 @@
  *
  * Response bytes, written by the thread that owns the exchange.
  *
- * Bytes may be held in conn->out, so that the answers to pipelined requests leave together; they
- * always leave before what is written later. Whoever touches them has set conn->out_busy. Others
- * than the owner of the exchange only try to, and never wait: so the owner never waits long.
+ * Bytes may be held in conn->out, so that the answers to pipelined requests, and the pieces of a
+ * response, leave together; they always leave before what is written later. Whoever touches them
+ * has set conn->out_busy. Others than the owner of the exchange only try to, and never wait: so the
+ * owner never waits long.
  */
 #include "base/error.h"
 #include "host/host.h"
@@ -156,8 +157,15 @@ static bool may_hold(struct pie_exchange *x) {
          !x->wants_close && pie_loop_has_loop(x);
 }
 
+/* A piece of a response may wait for the next one while the thread that makes them still has the
+ * loop: when that lasts the monitor sends what is held. So nothing is delayed for longer than the
+ * monitor takes to look, whatever the application does (PEP 3333, "Buffering and Streaming"). */
+static bool may_hold_piece(struct pie_exchange *x) {
+  return x->conn->out.n <= HOLD_MAX / 2 && pie_loop_has_loop(x);
+}
+
 int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
-  bool hold = response_is_whole && may_hold(x);
+  bool hold = response_is_whole ? may_hold(x) : may_hold_piece(x);
   int err = hold ? 0 : send_held(x);
   end(x->conn);
   if (hold && !pie_loop_has_loop(x))
