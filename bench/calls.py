@@ -30,7 +30,7 @@ def tool() -> str | None:
     return "strace" if shutil.which("strace") else None
 
 
-def per_request(running: Running, work: Work) -> float | None:
+def per_request(running: Running, work: Work, seconds: int) -> float | None:
     """None when nothing here can count them."""
     output = BUILD / "calls.txt"
     pids = [str(pid) for pid in running.tree()]
@@ -45,7 +45,7 @@ def per_request(running: Running, work: Work) -> float | None:
     counter = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(0.5)  # it attaches
-        requests = wrk.run(running, work, 1).requests
+        requests = wrk.run(running, work, seconds).requests
     finally:
         counter.send_signal(signal.SIGINT)
         counter.wait()

@@ -97,16 +97,16 @@ class Bench:
             time.sleep(0.5)
             self.results.memory[server.name] = running.memory()
             for work in self.work:
-                if work.name in COUNTED and server.does(work):
+                if work.name in COUNTED and server.does(work) and running.processes:
                     try:
                         self._count_work(running, work)
                     except (FailedError, OSError) as error:
-                        self._not_counted(server, work, error)
+                        self._not_counted(server, work, f"system calls: {error}")
                         self._restart(running)
 
     def _count_work(self, running: Running, work: Work) -> None:
         name = running.server.name
-        per_request = calls.per_request(running, work)
+        per_request = calls.per_request(running, work, 2)
         if per_request is not None:
             self.results.system_calls.setdefault(work.name, {})[name] = per_request
         if name in (OURS, APACHE_OURS):
