@@ -312,6 +312,38 @@ def test_sighup_lets_running_requests_end(serve: Start) -> None:
         assert client.response().body == b"slept"
 
 
+@pytest.mark.parametrize("limit", ["1", "0"])
+def test_it_stops_in_an_import_that_does_not_end(serve: Start, tmp_path: Path, limit: str) -> None:
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)\n")
+    server = serve("hangs:app", "--shutdown-timeout", limit, root=tmp_path)
+    process.eventually(lambda: server.workers() != [server.pid], "the worker has started")
+    time.sleep(0.5)
+    begin = time.monotonic()
+    server.signal(signal.SIGTERM)
+    server.wait(10)
+    assert time.monotonic() - begin < 8
+
+
+def test_processes_of_the_application_can_be_ended(serve: Start, tmp_path: Path) -> None:
+    """No signal is blocked in what it starts."""
+    (tmp_path / "starts.py").write_text(
+        "import subprocess\n"
+        "def app(e, s):\n"
+        "    with subprocess.Popen(['sleep', '60']) as child:\n"
+        "        child.terminate()\n"
+        "        code = child.wait(5)\n"
+        "    s('200 OK', [])\n"
+        "    return [str(code).encode()]\n"
+    )
+    server = serve("starts:app", root=tmp_path)
+    clients = [server.client() for _ in range(3)]  # in place, and on threads of the pool
+    for client in clients:
+        client.start("GET", "/")
+    assert [client.response().body for client in clients] == [b"-15"] * 3
+    for client in clients:
+        client.close()
+
+
 # ---- development
 
 

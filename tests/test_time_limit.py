@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from harness import process
 from harness.client import NoResponse
+from harness.paths import APPS
 from harness.serve import Serve
 from harness.site import mounts
 
@@ -83,6 +89,76 @@ def test_the_exception_does_not_reach_the_next_request(limited: Serve) -> None:
         with limited.client() as client:
             assert client.get("/hello").status == 200
     assert "The application failed" not in limited.log.text()
+
+
+def test_a_request_that_has_ended_is_left_alone(limited: Serve) -> None:
+    """Its destructors take long, and another client has its place in the server by then."""
+    with limited.client() as keeper:
+        keeper.start("GET", "/slow?seconds=0.2")  # what comes meanwhile is queued
+        time.sleep(0.05)
+        late = limited.client()
+        late.start("GET", "/time_limit?how=destructor")
+        assert keeper.response().status == 200
+        assert late.response().json() == "done"
+        for _ in range(3):
+            with limited.client() as other:
+                assert other.get("/slow?seconds=0.3").status == 200
+        late.close()
+    assert "took too long" not in limited.log.text()
+
+
+def test_a_client_that_takes_slowly_is_ended_in_the_middle_of_a_file(limited: Serve) -> None:
+    with limited.client() as client:
+        client.start("GET", "/time_limit?how=file")
+        begin = time.monotonic()
+        with pytest.raises((NoResponse, ConnectionError)):
+            while client.socket.recv(1 << 20):
+                pass
+            raise NoResponse("ended")
+        assert time.monotonic() - begin < 20
+    limited.log.wait("the request that took too long has ended")
+    assert limited.workers(), "no worker was replaced"
+    assert "unhealthy" not in limited.log.text()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="isolated needs Python 3.14")
+def test_isolated_interpreters_stop_late_requests_beside_each_other(serve: Start) -> None:
+    """The stack of one is looked at while others run."""
+    more = ["--mode", "isolated", "--parallel", "2", "--request-timeout", "0.1"]
+    server = serve(mounts(["busy", "hello"]), *more)
+    server.log.wait("is ready")
+    before = server.workers()
+    end = time.monotonic() + 4
+
+    def load(seconds: float) -> None:
+        while time.monotonic() < end:
+            with server.client() as client:
+                assert client.get(f"/busy?seconds={seconds}").status in (200, 504)
+
+    threads = [threading.Thread(target=load, args=(s,)) for s in (0.13, 0.13, 0.02, 0.02)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.workers() == before
+
+
+def test_an_unhealthy_worker_is_replaced_even_by_one_that_cannot_load(
+    serve: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "time_limit.py").write_bytes((APPS / "time_limit.py").read_bytes())
+    (tmp_path / "tools.py").write_bytes((APPS / "tools.py").read_bytes())
+    server = serve("time_limit:app", "--request-timeout", "0.3", "--recycle-timeout", "0.5",
+                   "--shutdown-timeout", "1", root=tmp_path)  # fmt: skip
+    server.log.wait("is ready")
+    (tmp_path / "time_limit.py").write_text("oops\n")
+    with server.client() as client:
+        assert client.get("/?how=stubborn").status == 504
+        server.signal(signal.SIGHUP)
+        server.log.wait("is unhealthy")
+    process.eventually(lambda: len(server.workers()) == 1, "one is left")
+    with server.client() as client:
+        assert client.get("/").status == 500, "it says what is wrong"
 
 
 def test_what_does_not_end_has_its_process_replaced(serve: Start) -> None:

@@ -130,11 +130,12 @@ def wake_on_signals(descriptor: int) -> bool:
     return True
 
 
-def stack(thread: int, seconds: float) -> str:
-    """Where a thread is whose request takes too long, for the log."""
+def stack(frame: Any, thread: int, seconds: float) -> str:
+    """Where a thread is whose request takes too long, for the log; frame may be None."""
     import traceback
 
-    frame = sys._current_frames().get(thread)
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        frame = sys._current_frames().get(thread)
     lines = traceback.format_stack(frame) if frame else ["  (it runs no Python code now)\n"]
     return f"the request runs for {seconds:.1f} s, which is too long. It is here:\n" + "".join(
         lines

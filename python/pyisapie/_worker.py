@@ -13,9 +13,18 @@ import sys
 from pyisapie import _engine, _host
 
 
+GRACE = 2.0  # seconds
+
+
 def _door() -> str:
     name = "pyisapie.dll" if os.name == "nt" else "pyisapie.so"
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+
+
+def _exit(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main() -> None:
@@ -25,26 +34,28 @@ def main() -> None:
     values = dict(argument.split("=", 1) for argument in sys.argv[1:])
     sys.argv[:] = ["pyisapie"]
     codes: list[int] = []
-    ended = _thread.allocate_lock()
+    ended, free = _thread.allocate_lock(), _thread.allocate_lock()
     ended.acquire()
+    free.acquire()
 
     def serve() -> None:
         try:
             codes.append(_host.run(values, [], _door(), True))
         finally:
             _engine.disown()
+            if not free.acquire(timeout=GRACE):  # the main thread is in an import that does not end
+                _exit(codes[0] if codes else 1)
             ended.release()
 
     # The application gets Python's main thread, as in an ordinary program; the host needs none.
     _engine.offer()
     _thread.start_new_thread(serve, ())
     _engine.own()
+    free.release()
     ended.acquire()
     code = codes[0] if codes else 1
     if values.get("mode") == "isolated":
         # Each interpreter has run what is due at its end; Python itself would only complain that
         # they are still there.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _exit(code)
     raise SystemExit(code)

@@ -34,13 +34,21 @@ Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity) {
   return -1;
 }
 
+bool pie_call_enter(struct pie_call *call) {
+  if (pie_limit_enter(call))
+    return true;
+  PyErr_SetString(PyExc_ConnectionError, time_is_over);
+  return false;
+}
+
+void pie_call_leave(struct pie_call *call) { pie_limit_leave(call); }
+
 int pie_call_respond(struct pie_call *call, const struct pie_response_head *head) {
-  int err = pie_limit_enter(call) ? call->engine->ops->respond(call->request, head) : -PIE_EGONE;
-  pie_limit_leave(call);
-  if (err == -PIE_EGONE)
-    PyErr_SetString(PyExc_ConnectionError, time_is_over);
-  else if (err == -PIE_ENOMEM)
+  int err = call->engine->ops->respond(call->request, head);
+  if (err == -PIE_ENOMEM)
     PyErr_NoMemory();
+  else if (err == -PIE_ESTATE)
+    PyErr_SetString(PyExc_RuntimeError, "the response has begun already");
   else if (err)
     PyErr_Format(PyExc_ValueError, "the response cannot be sent: %s",
                  call->engine->ops->complaint(call->request));

@@ -15,7 +15,12 @@ void pie_call_set_current(struct pie_call *call);
 /* Body bytes: number, 0 at the end, -1 with OSError set. */
 Py_ssize_t pie_call_read(struct pie_call *call, char *buffer, size_t capacity);
 
-/* Takes status and headers: 0, or -1 with an exception set. */
+/* Around the uses of the door that say so; the lock may be given up on the way in. False: an
+ * exception is set, because the time of the request is over. Leave in both cases. */
+bool pie_call_enter(struct pie_call *call);
+void pie_call_leave(struct pie_call *call);
+
+/* Takes status and headers: 0, or -1 with an exception set. Between enter and leave. */
 int pie_call_respond(struct pie_call *call, const struct pie_response_head *head);
 bool pie_call_head_sent(struct pie_call *call);
 

@@ -33,7 +33,8 @@ struct pie_call {
   /* With a time limit (see limit.h): */
   struct pie_call *next_running, *previous_running;
   uint64_t number;      /* of all calls */
-  unsigned long thread; /* Python's name for the one that runs it */
+  unsigned long thread; /* Python's name for the one that runs it, */
+  PyThreadState *thread_state;
   int64_t began_ms;
   atomic_int hold;     /* threads that use the request now, or the clock */
   atomic_bool expired; /* its time is over */
@@ -69,6 +70,7 @@ struct pie_world {
   struct pie_site *wanted; /* the next one to load */
   enum pie_world_progress progress;
   bool stopping; /* nothing is loaded any more */
+  bool loading;  /* the owner is in an application's import */
   bool alarmed;  /* the time of some call is over */
   bool has_waker;
   struct pie_waker waker; /* of an owner that is Python's main thread: signals wake it, too */

@@ -41,6 +41,7 @@ void pie_limit_begin(struct pie_call *call) {
     return;
   call->limited = true;
   call->thread = PyThread_get_thread_ident();
+  call->thread_state = PyThreadState_Get();
   pie_mutex_lock(&clock->lock);
   call->began_ms = pie_clock_ms();
   call->number = ++clock->last_number;
@@ -104,13 +105,12 @@ void pie_limit_enter_last(struct pie_call *call) {
 
 /* ---- the clock ---- */
 
-/* With the lock held, which is given up meanwhile. */
+/* With the lock held, which is given up meanwhile; the call is not about to end. */
 static void expire(struct pie_clock *clock, struct pie_call *call) {
   int nobody = 0;
   atomic_store(&call->expired, true);
   if (!atomic_compare_exchange_strong(&call->hold, &nobody, CLOCK_IS_IN)) {
-    if (!call->ending)
-      call->engine->ops->abort(call->request); /* it waits for its client */
+    call->engine->ops->abort(call->request); /* it waits for its client */
     return;
   }
   pie_mutex_unlock(&clock->lock);
@@ -122,7 +122,7 @@ static void expire(struct pie_clock *clock, struct pie_call *call) {
 /* With the lock held. */
 static void give_up(struct pie_clock *clock, struct pie_call *call) {
   char why[WHY_MAX];
-  if (clock->gave_up || call->ending)
+  if (clock->gave_up)
     return;
   clock->gave_up = true;
   snprintf(why, sizeof why, "request %.*s does not end after %lld s", (int)call->info->id.n,
@@ -136,7 +136,7 @@ static void give_up(struct pie_clock *clock, struct pie_call *call) {
 static struct pie_call *find_due(struct pie_clock *clock, int64_t limit_ms, bool expired) {
   int64_t due = pie_clock_ms() - limit_ms;
   for (struct pie_call *call = clock->running; call; call = call->next_running) {
-    if (call->began_ms <= due && atomic_load(&call->expired) == expired)
+    if (call->began_ms <= due && !call->ending && atomic_load(&call->expired) == expired)
       return call;
   }
   return NULL;
@@ -222,7 +222,20 @@ struct late {
   unsigned long thread;
   int64_t took_ms;
   char id[64];
+  PyObject *frame; /* where its thread is, or NULL */
 };
+
+/* The thread runs no Python now, since we do; and nobody else may before we have the frame, as a
+ * finalizer would let. Without a GIL _support.stack() finds it, which stops the world for that. */
+static PyObject *frame_of(struct pie_call *call) {
+  if (!PIE_PY_HAS_GIL)
+    return NULL;
+  int collects = PyGC_Disable();
+  PyObject *frame = (PyObject *)PyThreadState_GetFrame(call->thread_state);
+  if (collects)
+    PyGC_Enable();
+  return frame;
+}
 
 static bool next_late(struct pie_world *world, struct late *out) {
   struct pie_clock *clock = &world->engine->clock;
@@ -237,21 +250,11 @@ static bool next_late(struct pie_world *world, struct late *out) {
     out->number = call->number;
     out->thread = call->thread;
     out->took_ms = pie_clock_ms() - call->began_ms;
+    out->frame = frame_of(call);
     snprintf(out->id, sizeof out->id, "%.*s", (int)call->info->id.n, call->info->id.p);
   }
   pie_mutex_unlock(&clock->lock);
   return call != NULL;
-}
-
-static void log_stack(struct pie_world *world, const struct late *late) {
-  PyObject *text = PyObject_CallMethod(world->support, "stack", "kd", late->thread,
-                                       (double)late->took_ms / 1000);
-  const char *bytes = text ? PyUnicode_AsUTF8(text) : NULL;
-  if (!bytes)
-    PyErr_Clear();
-  pie_engine_log(world->engine, PIE_LOG_ERROR, pie_str_from(late->id),
-                 bytes ? bytes : "the request took too long; its stack cannot be had");
-  Py_XDECREF(text);
 }
 
 /* The call may have ended since: its thread then runs something else. */
@@ -260,11 +263,23 @@ static void raise(struct pie_world *world, const struct late *late, PyObject *ex
   pie_mutex_lock(&clock->lock);
   for (struct pie_call *call = clock->running; call; call = call->next_running) {
     if (call->number == late->number && !call->ending) {
-      PyThreadState_SetAsyncExc(late->thread, exception);
+      PyThreadState_SetAsyncExc(call->thread, exception);
       call->raised = true;
     }
   }
   pie_mutex_unlock(&clock->lock);
+}
+
+static void log_stack(struct pie_world *world, const struct late *late) {
+  PyObject *frame = late->frame ? late->frame : Py_None;
+  PyObject *text = PyObject_CallMethod(world->support, "stack", "Okd", frame, late->thread,
+                                       (double)late->took_ms / 1000);
+  const char *bytes = text ? PyUnicode_AsUTF8(text) : NULL;
+  if (!bytes)
+    PyErr_Clear();
+  pie_engine_log(world->engine, PIE_LOG_ERROR, pie_str_from(late->id),
+                 bytes ? bytes : "the request took too long; its stack cannot be had");
+  Py_XDECREF(text);
 }
 
 void pie_limit_interrupt(struct pie_world *world) {
@@ -275,6 +290,7 @@ void pie_limit_interrupt(struct pie_world *world) {
   while (exception && next_late(world, &late)) {
     log_stack(world, &late);
     raise(world, &late, exception);
+    Py_XDECREF(late.frame);
   }
   Py_XDECREF(exception);
 }

@@ -104,7 +104,7 @@ static void kick(struct pie_lane *lane) {
     lane->tickets++;
     pie_cond_signal(&lane->work);
   } else if (lane->threads < lane->threads_max &&
-             pie_thread_start(&thread, stack, thread_main, lane) == 0) {
+             pie_thread_start_open(&thread, stack, thread_main, lane) == 0) {
     pie_thread_detach(&thread);
     lane->threads++;
   } /* else all are busy; the queue fills up, and is answered 503 beyond its limit */
@@ -349,6 +349,7 @@ int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
     call.world = lane->world;
     return serve_in_place(lane, &call);
   }
+  pie_interp_idle(); /* whoever runs there needs the GIL that this thread may have kept */
   lane = quietest_lane(engine);
   call.world = lane->world;
   return flags & PIE_MAY_PEND ? enqueue(lane, &call) : serve_in_turn(lane, &call);

@@ -120,7 +120,7 @@ int pie_world_start_isolated(struct pie_world *world) {
   if (world->progress == PIE_WORLD_READY)
     return 0; /* since an earlier try */
   world->progress = PIE_WORLD_STARTING;
-  if (pie_thread_start(&thread, world->engine->config.stack_size, owner_main, world)) {
+  if (pie_thread_start_open(&thread, world->engine->config.stack_size, owner_main, world)) {
     world->progress = PIE_WORLD_NONE;
     return pie_runtime_fail(
         world->engine, "No thread could be started.", NULL,
@@ -154,12 +154,14 @@ static void run_end(struct pie_world *world) {
 static void load_next(struct pie_world *world) {
   struct pie_site *site = world->wanted;
   world->wanted = site->next_wanted;
+  world->loading = true;
   pie_mutex_unlock(&world->lock);
   if (pie_interp_enter(world->interp) == 0) {
     pie_site_load(world, site);
     pie_interp_leave();
   }
   pie_mutex_lock(&world->lock);
+  world->loading = false;
 }
 
 /* The same. */
@@ -183,9 +185,12 @@ static void listen_to_signals(struct pie_world *world) {
         PyObject_CallMethod(world->support, "wake_on_signals", "i", world->waker.write_end);
     if (!done)
       PyErr_Print();
-    world->has_waker = done == Py_True;
+    bool wakes = done == Py_True;
     Py_XDECREF(done);
     pie_interp_leave();
+    pie_mutex_lock(&world->lock);
+    world->has_waker = wakes;
+    pie_mutex_unlock(&world->lock);
   }
 }
 
@@ -199,7 +204,7 @@ static void run_signal_handlers(struct pie_world *world) {
 
 /* With the lock held, which is given up meanwhile. */
 static void wait_for_change(struct pie_world *world) {
-  if (!world->has_waker) {
+  if (!world->has_waker) { /* only the owner sets it */
     pie_cond_wait(&world->changed, &world->lock);
     return;
   }
@@ -239,7 +244,7 @@ void pie_world_end(struct pie_world *world, int64_t deadline) {
   if (world->progress == PIE_WORLD_READY)
     world->progress = PIE_WORLD_ENDING;
   pie_world_notify(world);
-  while (world->progress == PIE_WORLD_ENDING &&
+  while (world->progress == PIE_WORLD_ENDING && !world->loading &&
          pie_cond_wait_until(&world->changed, &world->lock, deadline))
     ;
   pie_mutex_unlock(&world->lock);

@@ -27,7 +27,7 @@ void pie_world_notify(struct pie_world *world);
 bool pie_world_stop(struct pie_world *world);
 
 /* No request runs any more: runs what an ordinary program runs at its end; waits for that up to
- * the deadline (of pie_clock_ms). */
+ * the deadline (of pie_clock_ms), but not for an owner that is in an application's import. */
 void pie_world_end(struct pie_world *world, int64_t deadline);
 
 #endif

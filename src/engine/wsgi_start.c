@@ -100,7 +100,7 @@ static int check_again(struct pie_call *call, PyObject *exc_info) {
     PyErr_SetString(PyExc_TypeError, "exc_info must be a tuple as sys.exc_info() gives it");
     return -1;
   }
-  if (has_info && pie_call_head_sent(call)) {
+  if (has_info && call->engine->ops->head_sent(call->request)) {
     PyObject *value = PyTuple_GET_ITEM(exc_info, 1);
     PyErr_SetObject((PyObject *)Py_TYPE(value), value);
     return -1;
@@ -126,7 +126,7 @@ static PyObject *write_locked(PieWsgiStart *self, PyObject *data) {
   if (!part.n)
     Py_RETURN_NONE;
   if (self->busy) {
-    PyErr_SetString(PyExc_RuntimeError, "another thread is in write()");
+    PyErr_SetString(PyExc_RuntimeError, "another thread is in write() or start_response()");
     return NULL;
   }
   self->busy = true;
@@ -167,10 +167,27 @@ static int start_locked(PieWsgiStart *self, PyObject *const *args, PyObject *exc
     PyErr_SetString(PyExc_RuntimeError, "start_response was called after the end of its request");
     return -1;
   }
-  if (check_again(call, exc_info) || take_response(call, args[0], args[1]))
+  if (self->busy) {
+    PyErr_SetString(PyExc_RuntimeError, "another thread is in write() or start_response()");
     return -1;
-  call->responded = true;
-  return 0;
+  }
+  /* From here on the headers are borrowed: nothing below gives up the lock. */
+  self->busy = true;
+  bool on_time = pie_call_enter(call);
+  int err = !on_time || check_again(call, exc_info) || take_response(call, args[0], args[1]);
+  pie_call_leave(call);
+  self->busy = false;
+  call->responded = call->responded || !err;
+  return err ? -1 : 0;
+}
+
+/* Or is over. */
+static bool has_responded(PieWsgiStart *self) {
+  bool responded;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  responded = !self->call || self->call->responded;
+  Py_END_CRITICAL_SECTION();
+  return responded;
 }
 
 static PyObject *start_call(PyObject *object, PyObject *const *args, size_t flags,
@@ -178,7 +195,7 @@ static PyObject *start_call(PyObject *object, PyObject *const *args, size_t flag
   PieWsgiStart *self = (PieWsgiStart *)object;
   PyObject *exc_info;
   int err;
-  if (PyVectorcall_NARGS(flags) == 1 && !names && (!self->call || self->call->responded))
+  if (PyVectorcall_NARGS(flags) == 1 && !names && has_responded(self))
     return start_write(self, args[0]);
   if (parse_args(args, (size_t)PyVectorcall_NARGS(flags), names, &exc_info))
     return NULL;

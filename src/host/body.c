@@ -42,6 +42,8 @@ static int receive(struct pie_exchange *x) {
   if (pie_buf_reserve(&conn->input, PIECE))
     return failed(x);
   for (;;) {
+    if (x->broken)
+      return failed(x);
     int64_t got = pie_socket_recv(conn->socket, conn->input.p + conn->input.n, PIECE);
     if (got > 0) {
       conn->input.n += (size_t)got;

@@ -387,7 +387,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_CLOSE_CONNECTION:
   case HSE_REQ_ABORTIVE_CLOSE:
     pie_output_flush(x->conn); /* answers to earlier requests */
-    x->broken = x->wants_close = true;
+    x->wants_close = true;
+    atomic_store(&x->broken, true);
     if (atomic_load(&x->io_active) || atomic_load(&x->waiting))
       pie_socket_shutdown(x->conn->socket); /* else the loop resets it when the session is done */
     return TRUE;

@@ -47,7 +47,8 @@ void pie_output_refusal(struct pie_exchange *x, int status, const char *text) {
   pie_buf_free(&out);
   x->status = status;
   x->sent = (int64_t)strlen(text) + 1;
-  x->head_sent = x->refused = x->broken = true;
+  x->head_sent = x->refused = true;
+  atomic_store(&x->broken, true);
 }
 
 enum { HEAD_EXTRA = 256 /* what is ours in a head, mostly */ };

@@ -80,8 +80,8 @@ struct pie_exchange {
 
   /* The response. */
   bool head_sent, final_sent, wants_close;
-  bool broken;  /* nothing can be sent any more */
-  bool refused; /* the host has answered itself; broken for the extension */
+  atomic_bool broken; /* nothing can be sent or read any more */
+  bool refused;       /* the host has answered itself; broken for the extension */
   int status;
   int64_t declared; /* Content-Length, or -1 */
   int64_t sent;     /* body bytes, with the extension's chunk framing */

@@ -248,8 +248,8 @@ int pie_loop_start(struct pie_worker *worker) {
   pie_cond_init(&h->monitor);
   worker->ready_last = &worker->ready;
   if (pie_thread_start(&h->threads[0], MONITOR_STACK, monitor_main, worker) ||
-      pie_thread_start(&h->threads[1], stack, spare_main, worker) ||
-      pie_thread_start(&h->threads[2], stack, first_main, worker))
+      pie_thread_start_open(&h->threads[1], stack, spare_main, worker) ||
+      pie_thread_start_open(&h->threads[2], stack, first_main, worker))
     return -PIE_ESTART;
   return 0;
 }

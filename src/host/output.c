@@ -42,14 +42,14 @@ static int wait_for_room(struct pie_exchange *x) {
 }
 
 static int broken(struct pie_exchange *x) {
-  x->broken = true;
+  atomic_store(&x->broken, true);
   return -PIE_EGONE;
 }
 
 static int send_all(struct pie_exchange *x, struct pie_span *spans, size_t count) {
-  if (x->broken)
-    return -PIE_EGONE;
   while (count) {
+    if (x->broken)
+      return -PIE_EGONE;
     int64_t sent = pie_socket_send(x->conn->socket, spans, count);
     if (sent == -PIE_EAGAIN && wait_for_room(x) == 0)
       continue;
@@ -95,6 +95,8 @@ static int copy_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uin
 static int send_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
   int err = send_held(x);
   while (length && !err) {
+    if (x->broken)
+      return -PIE_EGONE;
     size_t n = length < FILE_PIECE ? (size_t)length : FILE_PIECE;
     int64_t sent = pie_socket_send_file(x->conn->socket, file, offset, n);
     if (sent == -PIE_EAGAIN && wait_for_room(x) == 0)

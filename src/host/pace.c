@@ -35,7 +35,9 @@ static int64_t left_ms(const struct pie_pace *pace) {
 /* Less than 0: for ever. */
 static int wait_once(struct pie_exchange *x, struct pie_pace *pace, bool to_write, int64_t ms) {
   int64_t began = pie_clock_us();
-  int err = pie_socket_wait(x->conn->socket, to_write, (int)ms);
+  atomic_store(&x->waiting, true); /* before the look: who breaks it off looks after it */
+  int err = x->broken ? -PIE_EGONE : pie_socket_wait(x->conn->socket, to_write, (int)ms);
+  atomic_store(&x->waiting, false);
   pace->saved_us -= pie_clock_us() - began;
   return err;
 }
@@ -44,10 +46,7 @@ int pie_pace_wait_for_body(struct pie_exchange *x) {
   int64_t pause = setting(x, PIE_SET_BODY_TIMEOUT), ms = pause ? pause : -1;
   if (setting(x, PIE_SET_LEAST_RATE))
     ms = lesser(pause ? pause : INT32_MAX, left_ms(&x->body_pace));
-  atomic_store(&x->waiting, true);
-  int err = wait_once(x, &x->body_pace, false, lesser(ms, INT32_MAX));
-  atomic_store(&x->waiting, false);
-  return err;
+  return wait_once(x, &x->body_pace, false, lesser(ms, INT32_MAX));
 }
 
 /* Whether the client has taken something since the last look. It may take much before the system
@@ -72,7 +71,7 @@ static bool is_judged(const struct pie_exchange *x) {
 }
 
 /* In short waits, with a look between them at what the client has taken. */
-static int wait_for_room(struct pie_exchange *x) {
+int pie_pace_wait_for_room(struct pie_exchange *x) {
   int64_t pause = setting(x, PIE_SET_WRITE_TIMEOUT);
   bool judged = is_judged(x);
   int64_t taken_at = pie_clock_ms();
@@ -89,11 +88,4 @@ static int wait_for_room(struct pie_exchange *x) {
     if (takes(x))
       taken_at = pie_clock_ms();
   }
-}
-
-int pie_pace_wait_for_room(struct pie_exchange *x) {
-  atomic_store(&x->waiting, true);
-  int err = wait_for_room(x);
-  atomic_store(&x->waiting, false);
-  return err;
 }

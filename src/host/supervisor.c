@@ -241,10 +241,16 @@ static void replace(struct supervisor *s, struct child *gone, int64_t status, in
   start_later(s, gone->replaces, delay);
 }
 
+/* Whatever has led to it: somebody must serve. */
+static bool is_last(const struct supervisor *s, const struct child *child) {
+  return s->children == child && !child->next && !s->restarts;
+}
+
 static void on_exit_of_child(uv_process_t *process, int64_t status, int signal) {
   struct child *child = process->data;
   struct supervisor *s = child->supervisor;
-  bool wanted = child->state == CHILD_STOPPING || is_being_replaced(s, child);
+  bool wanted =
+      (child->state == CHILD_STOPPING || is_being_replaced(s, child)) && !is_last(s, child);
   child->exited = true;
   unlink_child(s, child);
   close_child(child);
@@ -278,7 +284,7 @@ static void is_ready(struct child *child, bool cold) {
   child->state = CHILD_READY;
   child->cold = cold;
   child->replaces = NULL;
-  if (old && cold && !old->cold) {
+  if (old && old->state == CHILD_READY && cold && !old->cold) {
     pie_log(log_of(child->supervisor), PIE_LOG_ERROR,
             "worker %d could not load the application: the old worker %d stays", child->process.pid,
             old->process.pid);
@@ -293,13 +299,16 @@ static void is_ready(struct child *child, bool cold) {
 /* It accepts no more, and ends when its other requests have; another one need not wait for that. */
 static void is_unhealthy(struct child *child) {
   struct supervisor *s = child->supervisor;
-  int64_t delay = next_delay(s, pie_clock_ms() - child->started_ms, true);
+  bool replaced = is_being_replaced(s, child) || s->stopping;
+  int64_t delay = replaced ? 0 : next_delay(s, pie_clock_ms() - child->started_ms, true);
+  stop_child(child);
+  if (replaced) {
+    pie_log(log_of(s), PIE_LOG_ERROR, "worker %d is unhealthy", child->process.pid);
+    return;
+  }
   pie_log(log_of(s), PIE_LOG_ERROR, "worker %d is unhealthy: another one starts in %.1f s",
           child->process.pid, (double)delay / 1000);
-  bool replaced = is_being_replaced(s, child);
-  stop_child(child);
-  if (!replaced && !s->stopping)
-    start_later(s, NULL, delay);
+  start_later(s, NULL, delay);
 }
 
 static void on_said(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {

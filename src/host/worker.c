@@ -49,9 +49,10 @@ static void on_terminated(uv_work_t *work, int status) {
     close_handle(worker, &worker->control);
 }
 
-/* No request runs any more: the extension may end. It can take its time, so not on the loop. */
+/* No request runs any more: the extension may end, and what warms it up gives up. It can take its
+ * time, so not on the loop. */
 static void terminate(struct pie_worker *worker) {
-  if (worker->terminating || worker->warming || atomic_load(&worker->running))
+  if (worker->terminating || atomic_load(&worker->running))
     return;
   worker->terminating = true;
   worker->terminate_work.data = worker;
@@ -87,12 +88,17 @@ static void end_if_idle(struct pie_worker *worker) {
 static void on_stop_timer(uv_timer_t *timer) {
   struct pie_worker *worker = timer->data;
   if (worker->forced) {
-    pie_log(worker->log, PIE_LOG_ERROR, "requests do not end: the process ends without them");
+    pie_log(worker->log, PIE_LOG_ERROR, "the application still runs: the process ends without it");
     pie_process_exit(1);
   }
-  pie_log(worker->log, PIE_LOG_WARNING,
-          "%llu connections are open after the setting shutdown-timeout: closing them",
-          (unsigned long long)worker->conn_count);
+  if (worker->conn_count)
+    pie_log(worker->log, PIE_LOG_WARNING,
+            "%llu connections are open after the setting shutdown-timeout: closing them",
+            (unsigned long long)worker->conn_count);
+  else
+    pie_log(worker->log, PIE_LOG_WARNING,
+            "the application does not end within the setting shutdown-timeout: it may be in an "
+            "import, or have threads or atexit functions that do not end");
   worker->forced = true;
   stop_conns(worker);
   uv_timer_start(timer, on_stop_timer, FORCED_MS, 0);
@@ -302,9 +308,7 @@ static void on_warm(uv_work_t *work, int status) {
   (void)status;
   pie_conn_free(worker->warming);
   worker->warming = NULL;
-  if (worker->stopping)
-    terminate(worker);
-  else
+  if (!worker->stopping) /* else the extension is told to end already */
     accept_now(worker, warm_up->bound, warm_up->count);
 }
 

@@ -365,12 +365,14 @@ static enum wait_result wait_for_start(struct pie_door *door, struct pie_request
     park(door, request);
     return START_PARKED;
   }
-  while (door->state == PIE_DOOR_STARTING) {
+  while (door->state == PIE_DOOR_STARTING && !door->stopping) {
     if (!pie_cond_wait_until(&door->changed, &door->lock, door->start_deadline) &&
         door->state == PIE_DOOR_STARTING)
       return START_SLOW;
   }
-  return door->state == PIE_DOOR_READY ? START_READY : START_FAILED;
+  return door->state == PIE_DOOR_READY      ? START_READY
+         : door->state == PIE_DOOR_STARTING ? START_SLOW
+                                            : START_FAILED;
 }
 
 static bool is_ready(struct pie_door *door) {
@@ -435,6 +437,10 @@ void pie_door_idle(struct pie_door *door, uint32_t group) {
 }
 
 void pie_door_stop(struct pie_door *door, int timeout_ms) {
+  pie_mutex_lock(&door->lock);
+  door->stopping = true;
+  pie_cond_broadcast(&door->changed);
+  pie_mutex_unlock(&door->lock);
   if (is_ready(door))
     door->ops->stop(door->engine, timeout_ms);
 }

@@ -32,6 +32,7 @@ struct pie_door {
   enum pie_door_state state;
   enum { PIE_UNCONFIGURED, PIE_CONFIGURED, PIE_MISCONFIGURED } configuration;
   atomic_bool host_idles;           /* the host calls HttpExtensionIdle */
+  bool stopping;                    /* nobody waits for the start any more */
   bool multiprocess;                /* other processes serve the same site */
   int64_t start_deadline, retry_at; /* of pie_clock_ms */
   struct pie_request *parked;       /* pending requests that wait for the start */

@@ -62,6 +62,10 @@ bool pie_cond_wait_until(struct pie_cond *cond, struct pie_mutex *mutex, int64_t
 bool pie_cond_wait_us(struct pie_cond *cond, struct pie_mutex *mutex, int64_t timeout_us);
 /* stack in bytes. 0 or -PIE_ESTART. A thread is joined or detached, once. */
 int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg);
+/* The same for one that may take signals, and that runs an application: what it starts inherits
+ * which signals are blocked. pie_thread_start blocks them: they belong to the host's own threads.
+ */
+int pie_thread_start_open(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg);
 void pie_thread_join(struct pie_thread *thread);
 void pie_thread_detach(struct pie_thread *thread);
 void pie_thread_yield(void);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -43,6 +44,13 @@ def items() -> Iterator[bytes]:
         notes.append("closed")
 
 
+class Slow:
+    """Takes its time to go."""
+
+    def __del__(self) -> None:
+        time.sleep(0.6)
+
+
 def app(environ: Environ, start_response: StartResponse) -> Body:
     how = query(environ)["how"]
     if how == "notes":
@@ -54,6 +62,15 @@ def app(environ: Environ, start_response: StartResponse) -> Body:
             time.sleep(2)
         elif how == "stubborn":
             stubborn()
+        elif how == "destructor":  # the answer has left when it runs
+            environ["slow"] = Slow()
+            time.sleep(0.3)
+            return send_json(start_response, "done")
+        elif how == "file":
+            file = tempfile.TemporaryFile()  # noqa: SIM115
+            file.truncate(4 << 30)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return environ["wsgi.file_wrapper"](file)
         elif how == "read":
             environ["wsgi.input"].read()
     except pyisapie.RequestTimeout:

@@ -68,7 +68,7 @@ static void *thread_main(void *raw) {
   return NULL;
 }
 
-int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
+static int start_thread(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
   struct start *start = malloc(sizeof *start);
   if (!start)
     return -PIE_ENOMEM;
@@ -76,17 +76,34 @@ int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *
   pthread_attr_t attr;
   pthread_attr_init(&attr);
   pthread_attr_setstacksize(&attr, stack);
-  /* Signals belong to the host: our threads take none. */
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   int err = pthread_create(&thread->handle, &attr, thread_main, start);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attr);
   if (!err)
     return 0;
   free(start);
   return -PIE_ESTART;
+}
+
+/* What a thread's own mistakes raise is never blocked: it would end the process without a word. */
+int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+  sigset_t all, before;
+  sigfillset(&all);
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+    sigdelset(&all, own[i]);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int err = start_thread(thread, stack, run, arg);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return err;
+}
+
+int pie_thread_start_open(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
+  sigset_t none, before;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, &before);
+  int err = start_thread(thread, stack, run, arg);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return err;
 }
 
 const char *pie_signal_text(int signal) { return strsignal(signal); }

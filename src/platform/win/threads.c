@@ -82,3 +82,7 @@ int pie_waker_open(struct pie_waker *waker) {
 void pie_waker_wake(struct pie_waker *waker) { (void)waker; }
 
 void pie_waker_wait(struct pie_waker *waker) { (void)waker; }
+
+int pie_thread_start_open(struct pie_thread *thread, size_t stack, void (*run)(void *), void *arg) {
+  return pie_thread_start(thread, stack, run, arg);
+}

@@ -77,6 +77,19 @@ bool fake_is_inside(const struct fake_gil *gil) { return inside == gil; }
 
 unsigned long PyThread_get_thread_ident(void) { return (unsigned long)(uintptr_t)&inside; }
 
+PyThreadState *PyThreadState_Get(void) { return (PyThreadState *)inside; }
+
+PyFrameObject *PyThreadState_GetFrame(PyThreadState *state) {
+  (void)state;
+  return NULL;
+}
+
+int PyGC_Disable(void) { return 0; }
+
+int PyGC_Enable(void) { return 0; }
+
+PyObject _Py_NoneStruct;
+
 int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception) {
   (void)thread;
   atomic_fetch_add(exception ? &fake_raised : &fake_cleared, 1);
