@@ -12,7 +12,6 @@ import sys
 
 from pyisapie import _engine, _host
 
-
 GRACE = 2.0  # seconds
 
 

@@ -99,8 +99,7 @@ void pie_interp_forget(void) {
 
 /* ---- isolated interpreters ---- */
 
-/* Before 3.14 they crash. */
-#if PY_VERSION_HEX >= 0x030e0000
+#if PIE_PY_CAN_ISOLATE
 
 bool pie_interp_can_isolate(void) { return true; }
 
