@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "fuzz_host.h"
 #include "harness/rig.h"
+#include "isapi/door.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,12 +97,15 @@ static BOOL WINAPI refuse(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LPD
 
 static struct pie_request *parse(struct pie_exchange *x, EXTENSION_CONTROL_BLOCK *ecb) {
   static struct pie_settings settings;
+  static struct pie_door door = {
+      .app = PIE_STR_INIT(""), .root = PIE_STR_INIT(""), .config = PIE_STR_INIT("")};
   struct pie_quirks quirks = {.ours = true};
   struct pie_request *request = calloc(1, sizeof *request);
   if (!request)
     abort();
   *ecb = x->ecb;
   pie_arena_init(&request->arena, PIE_REQUEST_MEMORY_MAX);
+  request->door = &door;
   request->ecb = ecb;
   return request->ecb && pie_request_parse(request, &quirks, &settings) == 0 ? request : NULL;
 }

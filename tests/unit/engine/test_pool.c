@@ -38,13 +38,14 @@ struct pie_door {
 };
 
 struct round {
+  struct round *next; /* all stay: their watchdogs end when they come to it */
   struct pie_engine *engine;
   bool with_limit, pends, idles;
   atomic_int running, most, served, refused, brought;
 };
 
 static struct pie_door the_door;
-static struct round *current_round;
+static struct round *current_round, *all_rounds;
 static const struct pie_request_info info = {.id = PIE_STR_INIT("id")};
 
 /* ---- the door ---- */
@@ -294,7 +295,8 @@ static void run_round(unsigned *seed, bool pends, bool idles, bool with_limit, b
   *round = (struct round){.pends = pends, .idles = idles, .with_limit = with_limit};
   int count = 1 + rand_r(seed) % HOSTS_MAX;
   int64_t deadline = pie_clock_ms() + ROUND_MS;
-  current_round = round;
+  round->next = all_rounds;
+  current_round = all_rounds = round;
   round->engine = make_engine(seed, round);
   REQUIRE(pie_pool_start(round->engine, round->engine->world_count) == 0);
   REQUIRE(pie_limit_start(round->engine) == 0);
@@ -315,7 +317,7 @@ static void run_round(unsigned *seed, bool pends, bool idles, bool with_limit, b
   CHECK(atomic_load(&round->most) <=
         round->engine->config.threads * (int)round->engine->world_count);
   check_requests(hosts, count);
-  free(hosts); /* rounds and engines stay: their watchdogs end when they come to it */
+  free(hosts);
 }
 
 static int rounds(void) {

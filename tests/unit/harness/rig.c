@@ -107,6 +107,7 @@ void rig_open(struct rig *rig, enum fake_kind kind, const char *request) {
   rig->request->door = rig->door;
   rig->request->ecb = &rig->host.ecb;
   strcpy(rig->request->id, "id-1");
+  rig->request->id_length = 4;
   rig_parse(rig);
 }
 

@@ -345,6 +345,8 @@ static void our_host_shares_what_it_knows(void) {
       {PIE_STR_INIT("X-Y"), PIE_STR_INIT("real")},
   };
   const struct pie_isapi_request shared = {.size = sizeof shared,
+                                           .method = PIE_STR("PUT"),
+                                           .query = PIE_STR("q"),
                                            .secure = true,
                                            .target = PIE_STR("/t?q"),
                                            .path = PIE_STR("/p"),
