@@ -359,14 +359,16 @@ static void link_conn(struct pie_conn *conn) {
   if (conn->next)
     conn->next->previous = conn;
   worker->conns = conn;
-  worker->conn_count++;
 }
 
-/* A connection of this loop without a socket. NULL: out of memory. */
+/* A connection of this loop without a socket; the worker has counted it. NULL: out of memory, and
+ * not counted any more. */
 static struct pie_conn *conn_open(struct pie_worker *worker, bool is_local) {
   struct pie_conn *conn = pie_conn_new(worker);
-  if (!conn)
+  if (!conn) {
+    worker->conn_count--;
     return NULL;
+  }
   conn->is_local = is_local;
   int err = is_local ? uv_pipe_init(&worker->loop, &conn->uv.pipe, 0)
                      : uv_tcp_init(&worker->loop, &conn->uv.tcp);
@@ -425,6 +427,7 @@ void pie_conn_accept(struct pie_listener *listener) {
     accept_for(listener, worker);
     return;
   }
+  worker->conn_count++;
   struct pie_conn *conn = conn_open(worker, listener->is_local);
   if (!conn)
     listener->waiting = true; /* until another connection ends */

@@ -80,7 +80,7 @@ int pie_loops_pass(struct pie_worker *worker, struct pie_arrival arrival) {
   pie_mutex_lock(&worker->mail_lock);
   copy->next = worker->arrivals;
   worker->arrivals = copy;
-  atomic_fetch_add(&worker->conn_count, 1); /* until it is there: the next one goes elsewhere */
+  atomic_fetch_add(&worker->conn_count, 1); /* from now on: the next one goes elsewhere */
   uv_async_send(&worker->wake);
   pie_mutex_unlock(&worker->mail_lock);
   return 0;
@@ -109,7 +109,6 @@ void pie_loops_on_wake(struct pie_worker *worker) {
     struct pie_arrival *arrival = arrivals;
     arrivals = arrival->next;
     pie_conn_arrive(worker, arrival);
-    atomic_fetch_sub(&worker->conn_count, 1);
     free(arrival);
   }
   if (stop)

@@ -33,6 +33,7 @@ static void it_grows_and_stays_terminated(void) {
 
 static void the_maximum_is_exact(void) {
   struct pie_buf buf;
+  volatile size_t endless = SIZE_MAX; /* unseen by the compiler, which would warn */
   pie_buf_init(&buf, 5);
   CHECK_INT(pie_buf_adds(&buf, "abc"), 0);
   CHECK_INT(pie_buf_adds(&buf, "def"), -PIE_ETOOBIG);
@@ -43,7 +44,7 @@ static void the_maximum_is_exact(void) {
   CHECK_TEXT(buf.p, "abcde");
   CHECK_INT(pie_buf_reserve(&buf, 1), -PIE_ETOOBIG);
   CHECK_INT(pie_buf_reserve(&buf, SIZE_MAX), -PIE_ETOOBIG);
-  CHECK_INT(pie_buf_append(&buf, "x", SIZE_MAX), -PIE_ETOOBIG);
+  CHECK_INT(pie_buf_append(&buf, "x", endless), -PIE_ETOOBIG);
   pie_buf_free(&buf);
   CHECK_INT(buf.max, 5); /* free keeps what init was told */
 }
