@@ -99,7 +99,8 @@ static void kick(struct pie_lane *lane) {
   size_t stack = lane->engine->config.stack_size;
   if (!has_slot(lane))
     return;
-  lane->taken_us = pie_clock_us();
+  lane->taken_us = lane->restless_us = pie_clock_us();
+  lane->offered = lane->host_serves = false;
   if (lane->waiting > lane->tickets) {
     lane->tickets++;
     pie_cond_signal(&lane->work);
@@ -118,7 +119,9 @@ static int64_t stall_us(const struct pie_lane *lane) {
 }
 
 /* Follows the median. */
-static void note_time(struct pie_lane *lane, int64_t us) {
+static void note_time(struct pie_lane *lane, int64_t now, int64_t us) {
+  if (us > PIE_LONG_US)
+    lane->restless_us = now;
   lane->typical_us += us > lane->typical_us ? lane->typical_us / 16 + 1 : -lane->typical_us / 16;
 }
 
@@ -130,9 +133,16 @@ static bool is_stalled(const struct pie_lane *lane, int64_t now_us) {
  * only take the GIL from each other. */
 static bool gives_way(struct pie_lane *lane, int64_t began_us) {
   int64_t now = pie_clock_us();
-  note_time(lane, now - began_us);
+  note_time(lane, now, now - began_us);
   return now - began_us > stall_us(lane) && lane->running > 0 && lane->taken_us > began_us &&
          !is_stalled(lane, now);
+}
+
+/* With the lock held: offers the queue to the host's thread, if that can serve it. */
+static bool offers(struct pie_lane *lane, bool host_idles) {
+  lane->offered = host_idles && lane->queued && !lane->running && !lane->stopping &&
+                  pie_clock_us() - lane->restless_us > lane->calm_us;
+  return lane->offered;
 }
 
 /* Serves what is queued without giving up the GIL between two requests. False: it gave way. */
@@ -148,10 +158,11 @@ static bool serve_queue(struct pie_lane *lane, struct pie_call *call) {
   }
   while (call) {
     int64_t began = call->began_us;
+    bool host_idles = call->host_idles;
     pie_serve(call);
     pie_mutex_lock(&lane->lock);
     give_back(lane, call);
-    way = gives_way(lane, began);
+    way = gives_way(lane, began) || offers(lane, host_idles);
     call = way ? NULL : take(lane);
     pie_mutex_unlock(&lane->lock);
   }
@@ -161,6 +172,10 @@ static bool serve_queue(struct pie_lane *lane, struct pie_call *call) {
 
 static void wait_for_work(struct pie_lane *lane) {
   lane->waiting++;
+  if (lane->offered && !lane->tickets)
+    pie_cond_wait_us(&lane->work, &lane->lock, PIE_OFFER_US);
+  if (lane->offered)
+    kick(lane); /* nobody came */
   while (!lane->tickets && !lane->stopping)
     pie_cond_wait(&lane->work, &lane->lock);
   lane->waiting--;
@@ -315,44 +330,89 @@ static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
     pie_interp_leave();
   }
   pie_mutex_lock(&lane->lock);
-  note_time(lane, pie_clock_us() - began);
+  int64_t now = pie_clock_us();
+  note_time(lane, now, now - began);
   ran(lane);
   pie_mutex_unlock(&lane->lock);
   return err;
 }
 
-static int enqueue(struct pie_lane *lane, const struct pie_call *call) {
+/* With the lock held: of the lane's own threads. */
+static bool none_runs(const struct pie_lane *lane) {
+  return !lane->running && lane->threads == lane->waiting - lane->tickets;
+}
+
+/* With the lock held: whether this thread, which could serve the lane's requests in place, is to
+ * serve its queue. Only one of the host's threads may be inside: another must have the loop. */
+static bool takes_over(struct pie_lane *lane) {
+  lane->host_serves =
+      (lane->offered || lane->host_serves) && atomic_load(&lane->busy) == lane->queued;
+  lane->offered = false;
+  return lane->host_serves;
+}
+
+/* Serves some of what is queued, as if in place. */
+static void help(struct pie_lane *lane) {
+  if (pie_interp_enter(lane->world->interp))
+    return; /* the watchdog finds another thread */
+  for (int i = 0; i < PIE_HELP; i++) {
+    pie_mutex_lock(&lane->lock);
+    struct pie_call *call = lane->host_serves ? take(lane) : NULL;
+    pie_mutex_unlock(&lane->lock);
+    if (!call)
+      return;
+    int64_t began = call->began_us;
+    pie_serve(call);
+    pie_mutex_lock(&lane->lock);
+    give_back(lane, call);
+    int64_t now = pie_clock_us();
+    note_time(lane, now, now - began);
+    if (lane->queued && none_runs(lane) && (!lane->host_serves || now - began > PIE_LONG_US))
+      kick(lane);
+    pie_mutex_unlock(&lane->lock);
+  }
+}
+
+/* is_of_lane: this thread of the host could serve the lane's requests in place. */
+static int enqueue(struct pie_lane *lane, const struct pie_call *call, bool is_of_lane) {
   int result = -PIE_EBUSY;
+  bool helps = false;
   pie_mutex_lock(&lane->lock);
   struct pie_call *copy = has_room(lane) ? call_new(lane) : NULL;
   if (copy) {
     *copy = *call;
     copy->engine->ops->pend(copy->request);
     put(lane, copy);
-    bool none_runs = !lane->running && lane->threads == lane->waiting - lane->tickets;
-    if (none_runs || is_stalled(lane, pie_clock_us()))
+    helps = is_of_lane && takes_over(lane);
+    if (!helps && (none_runs(lane) || is_stalled(lane, pie_clock_us())))
       kick(lane);
     result = PIE_HANDLE_PENDING;
   }
   pie_mutex_unlock(&lane->lock);
   if (copy)
     wake_watchdog(&lane->engine->watchdog);
+  if (helps)
+    help(lane);
+  else
+    pie_interp_idle(); /* whoever runs there needs the GIL that this thread may have kept */
   return result;
 }
 
 int pie_pool_handle(struct pie_engine *engine, struct pie_request *request,
                     const struct pie_request_info *info, int flags, uint32_t group) {
-  struct pie_lane *lane = lane_of(engine, group);
+  struct pie_lane *own = lane_of(engine, group);
   struct pie_call call = {
       .engine = engine, .request = request, .info = info, .host_idles = flags & PIE_WILL_IDLE};
-  if (lane && (flags & PIE_WILL_IDLE) && claim(lane)) {
-    call.world = lane->world;
-    return serve_in_place(lane, &call);
+  if (own && (flags & PIE_WILL_IDLE) && claim(own)) {
+    call.world = own->world;
+    return serve_in_place(own, &call);
   }
-  pie_interp_idle(); /* whoever runs there needs the GIL that this thread may have kept */
-  lane = quietest_lane(engine);
+  struct pie_lane *lane = quietest_lane(engine);
   call.world = lane->world;
-  return flags & PIE_MAY_PEND ? enqueue(lane, &call) : serve_in_turn(lane, &call);
+  if (flags & PIE_MAY_PEND)
+    return enqueue(lane, &call, lane == own && (flags & PIE_WILL_IDLE));
+  pie_interp_idle();
+  return serve_in_turn(lane, &call);
 }
 
 void pie_pool_idle(struct pie_engine *engine) {
@@ -375,6 +435,7 @@ static void lane_init(struct pie_lane *lane, struct pie_engine *engine, size_t i
   lane->world = &engine->worlds[index % engine->world_count];
   lane->threads_max = share(config->threads, lanes_of_world, index / engine->world_count);
   lane->queue_max = share(config->queue, engine->lane_count, index);
+  lane->calm_us = PIE_CALM_US;
   pie_mutex_init(&lane->lock);
   pie_cond_init(&lane->work);
   pie_cond_init(&lane->turn);

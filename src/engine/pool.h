@@ -11,7 +11,10 @@
  * - Queued: taken by the lane's own threads, of which one runs and keeps the GIL from request to
  *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, or three times
  *   as long as requests mostly take, by the next request that comes or by the watchdog. One whose
- * request lasted gives way to it afterwards.
+ *   request lasted gives way to it afterwards.
+ * - Back in place: a queue that never gets empty would keep it so for ever. When no request has
+ *   lasted for PIE_CALM_US, the lane's thread offers the queue to the thread that brings requests.
+ *   With each one it brings that serves two which wait, until none do.
  * - Where there are several lanes, each group of the host's threads has one of them; what is not
  *   served in place goes to the lane that has the least to do.
  * - In turn: where the host can neither idle nor let requests pend (mod_isapi), its threads run
@@ -23,7 +26,14 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-enum { PIE_STALL_US = 300, PIE_STALL_MAX_US = 5000 };
+enum {
+  PIE_STALL_US = 300,
+  PIE_STALL_MAX_US = 5000,
+  PIE_CALM_US = 1000000,
+  PIE_LONG_US = 5000,  /* a request that takes more is nothing for the host's thread */
+  PIE_OFFER_US = 1000, /* how long an offer stands */
+  PIE_HELP = 2         /* requests that the host's thread serves for one that it brings */
+};
 
 int pie_pool_start(struct pie_engine *engine, size_t lanes);
 

@@ -260,7 +260,7 @@ static void on_written(uv_write_t *request, int status) {
 }
 
 /* While a client does not take what is held, no further request of its is begun. */
-static void flush(struct pie_conn *conn) {
+void pie_conn_flush(struct pie_conn *conn) {
   if (write_held(conn)) {
     pie_conn_close(conn);
     return;
@@ -304,8 +304,8 @@ static void parse(struct pie_conn *conn) {
       PIE_CHECK(!conn->input.n);
   }
   conn->parsing = false;
-  if (conn->out.n && expects_bytes(conn))
-    flush(conn);
+  if (conn->out.n && expects_bytes(conn) && !pie_loop_hold(conn))
+    pie_conn_flush(conn);
   if (conn->eof && expects_bytes(conn))
     pie_conn_close(conn); /* what is incomplete now stays so */
 }

@@ -65,6 +65,7 @@ struct pie_exchange {
   uint32_t returned;           /* by HttpExtensionProc, on a thread of ours */
   uint64_t started_us;
   bool more_came;         /* further requests, before it began */
+  int64_t hold_until_us;  /* in place, while other connections' requests wait: see output.c */
   uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
   bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */
@@ -116,7 +117,7 @@ struct pie_conn {
   uv_timer_t timer;
   struct pie_worker *worker;
   struct pie_conn *next, *previous; /* all open ones */
-  struct pie_conn *next_mail, *next_ready;
+  struct pie_conn *next_mail, *next_ready, *next_held;
   pie_socket socket;
   enum pie_conn_phase phase;
   int64_t deadline, timer_due; /* of uv_now; 0: none */
@@ -205,6 +206,8 @@ struct pie_worker {
   atomic_size_t conn_count;
 
   struct pie_conn *ready, **ready_last; /* complete heads: requests for the extension */
+  struct pie_conn *held, **held_last;   /* their answers wait for those of the others, */
+  int64_t hold_until_us;                /* no longer than that; 0: none is waited for */
   struct pie_handover handover;
   uv_async_t wake;
   struct pie_mutex mail_lock; /* guards the next five */
@@ -278,6 +281,8 @@ void pie_loops_ended(struct pie_worker *worker);   /* the same: its loop is over
 int pie_loop_start(struct pie_worker *worker); /* its threads: 0 or -PIE_ESTART */
 void pie_loop_join(struct pie_worker *worker); /* waits for its end */
 void pie_loop_add(struct pie_worker *worker, struct pie_conn *conn); /* a complete head */
+/* An answer that may wait for those of the requests that are ready; false: it may not. */
+bool pie_loop_hold(struct pie_conn *conn);
 /* Must be asked before anything blocks: false on the thread that has the loop, outside requests.
  * Within one it gives the loop away, and what the extension holds. */
 bool pie_loop_may_block(struct pie_exchange *x);
@@ -294,6 +299,7 @@ void pie_conn_close(struct pie_conn *conn);
 void pie_conn_abort(struct pie_conn *conn); /* so that the client sees that something is missing */
 void pie_conn_linger(struct pie_conn *conn);
 void pie_conn_next(struct pie_conn *conn); /* the exchange is over: the next request */
+void pie_conn_flush(struct pie_conn *conn); /* sends what is held */
 void pie_conn_stop(struct pie_conn *conn); /* closes when nothing runs */
 void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms);
 void pie_conn_read_more(struct pie_conn *conn);

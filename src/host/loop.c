@@ -21,11 +21,14 @@
 
 enum {
   MONITOR_MS = 1,
+  MONITOR_CALM_MS = 3, /* when no loop has been taken for CALM_MS: each look costs some */
+  CALM_MS = 10 * 1000,
   MONITOR_QUIET_MAX = 20, /* looks at nothing new before it sleeps */
   MONITOR_STACK = 256 * 1024,
   GIVE_TRIES = 20,  /* a millisecond each */
   PATIENCE_MAX = 5, /* looks */
   WASTE_MS = 3,     /* who ends so soon after losing the loop need not have lost it */
+  HOLD_US = 200,    /* an answer that is ready so long before those of other requests leaves */
   TAKEN = 1,        /* tokens are even */
 };
 
@@ -92,9 +95,10 @@ static void monitor_main(void *arg) {
   int quiet = 0, same = 0;
   pie_mutex_lock(&h->lock);
   while (!h->over) {
+    bool calm = pie_clock_ms() - atomic_load(&h->taken_ms) > CALM_MS;
     uint64_t hold = atomic_load(&h->hold);
     same = hold > TAKEN && hold == seen ? same + 1 : 0;
-    if (same > atomic_load(&h->patience)) {
+    if (same > (calm ? 0 : atomic_load(&h->patience))) {
       pie_mutex_unlock(&h->lock);
       take_loop(h, hold);
       pie_mutex_lock(&h->lock);
@@ -102,7 +106,7 @@ static void monitor_main(void *arg) {
     quiet = hold == seen && hold <= TAKEN ? quiet + 1 : 0;
     seen = hold;
     if (quiet <= MONITOR_QUIET_MAX) {
-      pie_cond_wait_until(&h->monitor, &h->lock, pie_clock_ms() + MONITOR_MS);
+      pie_cond_wait_until(&h->monitor, &h->lock, pie_clock_ms() + (calm ? MONITOR_CALM_MS : MONITOR_MS));
       continue;
     }
     /* Who begins a request from here on sees that it must wake us. */
@@ -131,6 +135,28 @@ static struct pie_conn *next_ready(struct pie_worker *worker) {
       worker->ready_last = &worker->ready;
   }
   return conn;
+}
+
+/* ---- answers that leave together ---- */
+
+bool pie_loop_hold(struct pie_conn *conn) {
+  struct pie_worker *worker = conn->worker;
+  if (!worker->hold_until_us || conn->eof)
+    return false;
+  conn->next_held = NULL;
+  *worker->held_last = conn;
+  worker->held_last = &conn->next_held;
+  return true;
+}
+
+static void flush_held(struct pie_worker *worker) {
+  worker->hold_until_us = 0;
+  for (struct pie_conn *conn = worker->held, *next; conn; conn = next) {
+    next = conn->next_held;
+    pie_conn_flush(conn);
+  }
+  worker->held = NULL;
+  worker->held_last = &worker->held;
 }
 
 /* A request has ended that had lost the loop. */
@@ -164,15 +190,25 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
   return false;
 }
 
-/* False: the loop is another thread's now. */
+/* False: the loop is another thread's now, and so is what is held. */
 static bool run_ready(struct pie_worker *worker) {
   struct pie_conn *conn;
+  flush_held(worker); /* of the thread that had the loop */
   while ((conn = next_ready(worker))) {
-    if (worker->in_threads)
-      pie_exchange_start(&conn->exchange);
-    else if (!run_in_place(worker, &conn->exchange))
+    struct pie_exchange *x = &conn->exchange;
+    if (worker->in_threads) {
+      pie_exchange_start(x);
+      continue;
+    }
+    if (worker->ready && !worker->hold_until_us)
+      worker->hold_until_us = pie_clock_us() + HOLD_US;
+    x->hold_until_us = worker->hold_until_us;
+    if (!run_in_place(worker, x))
       return false;
+    if (worker->held_last != &conn->next_held) /* it took too long to be held */
+      flush_held(worker);
   }
+  flush_held(worker);
   return true;
 }
 
@@ -247,6 +283,7 @@ int pie_loop_start(struct pie_worker *worker) {
   pie_cond_init(&h->spare);
   pie_cond_init(&h->monitor);
   worker->ready_last = &worker->ready;
+  worker->held_last = &worker->held;
   if (pie_thread_start(&h->threads[0], MONITOR_STACK, monitor_main, worker) ||
       pie_thread_start_open(&h->threads[1], stack, spare_main, worker) ||
       pie_thread_start_open(&h->threads[2], stack, first_main, worker))
