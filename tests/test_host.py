@@ -435,3 +435,22 @@ def test_fast_requests_beside_slow_ones(serve: Start) -> None:
     for client in slow:
         assert client.response().status == 200
         client.close()
+
+
+def test_answers_of_a_batch_do_not_wait_for_a_slow_one(serve: Start) -> None:
+    """Requests that are read together are answered together, unless one of them lasts."""
+    server = serve(mounts(["slow", "hello"]), "--threads", "4")
+    fast = [server.client() for _ in range(20)]
+    slow = server.client()
+    for _ in range(10):
+        begin = time.monotonic()
+        for client in fast[:10]:
+            client.start("GET", "/hello")
+        slow.start("GET", "/slow?seconds=0.3")
+        for client in fast[10:]:
+            client.start("GET", "/hello")
+        assert [client.response().status for client in fast] == [200] * 20
+        assert time.monotonic() - begin < 0.25
+        assert slow.response().status == 200
+    for client in [*fast, slow]:
+        client.close()
