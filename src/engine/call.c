@@ -6,6 +6,8 @@
 #include "engine/interp.h"
 #include "engine/limit.h"
 
+#include <string.h>
+
 static PIE_THREAD_LOCAL struct pie_call *current;
 
 struct pie_call *pie_call_current(void) {
@@ -80,6 +82,27 @@ int pie_call_write(struct pie_call *call, const struct pie_str *parts, size_t co
   return sent(call, err);
 }
 
+static size_t total_of(const struct pie_str *parts, size_t count) {
+  size_t total = 0;
+  for (size_t i = 0; i < count; i++)
+    total += parts[i].n;
+  return total;
+}
+
+int pie_call_write_last(struct pie_call *call, const struct pie_str *parts, size_t count) {
+  struct pie_parting *parting = call->parting;
+  if (!parting || total_of(parts, count) > sizeof parting->bytes)
+    return pie_call_write(call, parts, count, PIE_WRITE_FINAL);
+  if (!pie_limit_enter(call))
+    return sent(call, -PIE_EGONE);
+  for (size_t i = 0; i < count; i++) {
+    memcpy(parting->bytes + parting->n, parts[i].p, parts[i].n);
+    parting->n += parts[i].n;
+  }
+  parting->has_last = true;
+  return sent(call, 0);
+}
+
 int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
   if (!pie_limit_enter(call))
     return sent(call, -PIE_EGONE);
@@ -109,10 +132,24 @@ void pie_call_wait_for(struct pie_call *call, const atomic_bool *busy) {
 void pie_call_finish(struct pie_call *call, bool whole) {
   pie_call_set_current(NULL); /* its id goes with the request */
   pie_limit_enter_last(call);
-  PyThreadState *state = pie_interp_release_to_host(call->host_idles);
-  call->engine->ops->finish(call->request, whole);
-  pie_interp_retake_from_host(state);
+  if (call->parting) {
+    call->parting->has_end = true;
+    call->parting->whole = whole;
+  } else {
+    PyThreadState *state = pie_interp_release_to_host(call->host_idles);
+    call->engine->ops->finish(call->request, whole);
+    pie_interp_retake_from_host(state);
+  }
   pie_limit_leave(call);
+}
+
+void pie_call_part(struct pie_call *call) {
+  struct pie_parting *parting = call->parting;
+  struct pie_str last = {parting->bytes, parting->n};
+  if (parting->has_last && !atomic_load(&call->expired))
+    call->engine->ops->write(call->request, &last, 1, PIE_WRITE_FINAL);
+  if (parting->has_end)
+    call->engine->ops->finish(call->request, parting->whole && !atomic_load(&call->expired));
 }
 
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {

@@ -32,11 +32,25 @@ int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, ui
  * connection is ended so that it soon is. For what an application has left running. */
 void pie_call_wait_for(struct pie_call *call, const atomic_bool *busy);
 
+/* The last bytes of the response. */
+int pie_call_write_last(struct pie_call *call, const struct pie_str *parts, size_t count);
+
 /* Ends the request in one of two ways. */
 void pie_call_finish(struct pie_call *call, bool whole);
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure);
 
 /* Takes the exception that is set and writes it, with its traceback, to the log. */
 void pie_call_log_exception(struct pie_call *call, const char *where);
+
+/* The end of a response that is sent when its thread has left the interpreter for good: so it need
+ * not give up the GIL and take it again only for that. */
+struct pie_parting {
+  char bytes[8 * 1024]; /* of the body, the last ones */
+  size_t n;
+  bool has_last, has_end, whole; /* what of it is still to be done */
+};
+
+/* Outside: does what has been put off. */
+void pie_call_part(struct pie_call *call);
 
 #endif

@@ -57,7 +57,7 @@ static int send_sequence(struct pie_call *call, PyObject *result) {
       parts[i] = (struct pie_str){PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
   }
   if (!err)
-    err = pie_call_write(call, parts, (size_t)count, PIE_WRITE_FINAL);
+    err = pie_call_write_last(call, parts, (size_t)count);
   if (parts != on_stack)
     PyMem_Free(parts);
   Py_DECREF(held);

@@ -181,6 +181,8 @@ void pie_serve(struct pie_call *call) {
   atomic_fetch_add(&round->served, 1);
 }
 
+void pie_call_part(struct pie_call *call) { CHECK(call->parting != NULL); }
+
 /* ---- hosts ---- */
 
 struct host {
