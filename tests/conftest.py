@@ -36,6 +36,16 @@ VHOST = """
 </VirtualHost>
 """
 
+WHOLE = """
+<VirtualHost *>
+  ServerName {name}
+  AliasMatch "^" "${{PYISAPIE_DIR}}/pyisapie.so"
+  SetEnv PYISAPIE_SCRIPT_NAME "/"
+  SetEnv PYISAPIE_APP "{app}"
+  SetEnv PYISAPIE_ROOT "{root}"
+</VirtualHost>
+"""
+
 _logs: dict[str, Log] = {}
 _marks: dict[str, int] = {}
 
@@ -136,6 +146,9 @@ class Servers:
         )
         more += vhost("mounted.localhost", "environ_json:app", APPS, "/mounted/here")
         more += vhost("broken.localhost", "no_such_module:app", APPS)
+        more += vhost("nothing.localhost", "", APPS)
+        more += vhost("root.localhost", "environ_json:app", APPS)
+        more += WHOLE.format(name="whole.localhost", app="environ_json:app", root=APPS)
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
         return self._stack.enter_context(httpd)

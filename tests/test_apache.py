@@ -52,6 +52,22 @@ def test_sites_do_not_mix(httpd: Httpd) -> None:
             assert "pid" in client.response().json()
 
 
+def test_the_root_of_a_site(httpd: Httpd) -> None:
+    """By AliasMatch and the setting script-name, and by Alias."""
+    assert b"no application is mounted here" in httpd.site("apps.localhost").get("/").body
+    for name in ("whole.localhost", "root.localhost"):
+        for path in ("/", "/a"):
+            environ = httpd.site(name).get(path).json()["environ"]
+            assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("", path), name
+
+
+def test_a_site_without_an_application_gets_nobody_else_s(httpd: Httpd) -> None:
+    assert httpd.site("apps.localhost").get("/hello").status == 200
+    response = httpd.site("nothing.localhost").get("/hello")
+    assert response.status == 500
+    assert b"SetEnv" in response.body
+
+
 def test_mount_point_of_apache(httpd: Httpd) -> None:
     site = httpd.site("mounted.localhost")
     environ = site.get("/mounted/here/a/b?c").json()["environ"]

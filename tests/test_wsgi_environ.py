@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from harness.client import build
+from harness.serve import Serve
 from harness.site import Site
 
 REQUIRED = {
@@ -151,6 +153,20 @@ def test_bytes_beyond_ascii_in_the_query(ours: Site) -> None:
         response = client.get("/environ_json?\u00e9=\u00ff")
     if response.status != 400:
         assert response.json()["environ"]["QUERY_STRING"] == "\u00e9=\u00ff"
+
+
+def test_script_name(serve: Callable[..., Serve]) -> None:
+    """A proxy hands on the whole path of a site that is mounted there."""
+    server = serve("environ_json:app", "--script-name", "/site")
+    for path, script, rest in [
+        ("/site/a%20b", "/site", "/a b"),
+        ("/site", "/site", ""),
+        ("/sites/a", "", "/sites/a"),
+    ]:
+        with server.client() as client:
+            environ = client.get(path).json()["environ"]
+        assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (script, rest)
+        assert environ["REQUEST_URI"] == path
 
 
 def test_mount_takes_whole_segments_only(apps: Site) -> None:

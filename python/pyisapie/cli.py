@@ -22,7 +22,7 @@ USAGE_ERROR = 2
 
 # How `serve --help` groups the settings.
 GROUPS = {
-    "what to serve": ("app", "root", "config", "home", "door", "reload"),
+    "what to serve": ("app", "root", "config", "script-name", "home", "door", "reload"),
     "where and how many": (
         "bind",
         "workers",

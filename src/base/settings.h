@@ -21,6 +21,9 @@
     "the application: MODULE:CALLABLE, or mounts such as /=main:app,/shop=shop:app")               \
   X(ROOT, "root", TEXT, "", 0, 0, DOOR, "the folder that goes first on sys.path")                  \
   X(CONFIG, "config", TEXT, "", 0, 0, DOOR, "the settings file (default: pyisapie.toml in root)")  \
+  X(SCRIPT_NAME, "script-name", TEXT, "", 0, 0, DOOR,                                              \
+    "the path below which the site lies, when the web server cannot tell: SCRIPT_NAME for "        \
+    "requests below it; / is the root (default: as the web server says)")                          \
   X(HOME, "home", TEXT, "", 0, 0, DOOR,                                                            \
     "the Python to use: a virtual environment or an installation (default: found from the "        \
     "extension's own place)")                                                                      \

@@ -42,10 +42,10 @@ struct pie_call {
   bool ending;         /* its thread is about to end it */
   bool limited;
 
-  bool host_idles;        /* the host calls idle() before it blocks */
+  bool host_idles;             /* the host calls idle() before it blocks */
   struct pie_parting *parting; /* where the end of the response may wait, or NULL: see call.h */
-  bool responded;  /* start_response has been called */
-  bool gone;       /* the client has gone: nothing more can be sent */
+  bool responded;              /* start_response has been called */
+  bool gone;                   /* the client has gone: nothing more can be sent */
 };
 
 enum pie_world_progress {

@@ -18,8 +18,7 @@ static void answer_404(struct pie_call *call) {
   const struct pie_response_head head = {
       .status = 404, .reason = PIE_STR("Not Found"), .headers = headers, .header_count = 1};
   struct pie_str body = PIE_STR(text);
-  bool good =
-      pie_call_respond(call, &head) == 0 && pie_call_write_last(call, &body, 1) == 0;
+  bool good = pie_call_respond(call, &head) == 0 && pie_call_write_last(call, &body, 1) == 0;
   PyErr_Clear();
   pie_call_finish(call, good);
 }

@@ -298,9 +298,9 @@ void pie_conn_refuse(struct pie_conn *conn, int status, const char *text);
 void pie_conn_close(struct pie_conn *conn);
 void pie_conn_abort(struct pie_conn *conn); /* so that the client sees that something is missing */
 void pie_conn_linger(struct pie_conn *conn);
-void pie_conn_next(struct pie_conn *conn); /* the exchange is over: the next request */
+void pie_conn_next(struct pie_conn *conn);  /* the exchange is over: the next request */
 void pie_conn_flush(struct pie_conn *conn); /* sends what is held */
-void pie_conn_stop(struct pie_conn *conn); /* closes when nothing runs */
+void pie_conn_stop(struct pie_conn *conn);  /* closes when nothing runs */
 void pie_conn_deadline(struct pie_conn *conn, int64_t timeout_ms);
 void pie_conn_read_more(struct pie_conn *conn);
 

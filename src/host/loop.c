@@ -106,7 +106,8 @@ static void monitor_main(void *arg) {
     quiet = hold == seen && hold <= TAKEN ? quiet + 1 : 0;
     seen = hold;
     if (quiet <= MONITOR_QUIET_MAX) {
-      pie_cond_wait_until(&h->monitor, &h->lock, pie_clock_ms() + (calm ? MONITOR_CALM_MS : MONITOR_MS));
+      pie_cond_wait_until(&h->monitor, &h->lock,
+                          pie_clock_ms() + (calm ? MONITOR_CALM_MS : MONITOR_MS));
       continue;
     }
     /* Who begins a request from here on sees that it must wake us. */

@@ -42,7 +42,7 @@ struct pie_door {
   size_t free_count;
   struct pie_door_failure failure;
   struct pie_settings settings;
-  struct pie_str app, root, config; /* of the settings */
+  struct pie_str app, root, config, script_name; /* of the settings */
 
   struct pie_engine *engine; /* set once, before READY */
   const struct pie_engine_ops *ops;

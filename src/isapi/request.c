@@ -121,8 +121,9 @@ static void find_path(struct pie_request *request, const struct pie_quirks *quir
   struct pie_str path = pie_str_from(request->ecb->lpszPathInfo);
   if (quirks->mod_isapi) {
     info->target = variable(request, "REQUEST_URI");
-    info->script_name = pie_str_equal(script, PIE_STR("/")) ? PIE_STR("") : script;
-    info->path_info = path;
+    bool is_root = pie_str_equal(script, PIE_STR("/")); /* SCRIPT_NAME is never "/" */
+    info->script_name = is_root ? PIE_STR("") : script;
+    info->path_info = is_root && !path.n ? script : path;
     return;
   }
   info->target = variable(request, "HTTP_URL");
@@ -140,6 +141,26 @@ static void find_path(struct pie_request *request, const struct pie_quirks *quir
   split_path(request, script, path);
   if (!info->target.n)
     info->target = without_query(path);
+}
+
+/* The setting script-name: the server has split the path elsewhere, or not at all. */
+static int split_below(struct pie_request *request, struct pie_str mount) {
+  struct pie_request_info *info = &request->info;
+  size_t script = info->script_name.n, n = script + info->path_info.n;
+  while (mount.n && mount.p[mount.n - 1] == '/')
+    mount.n--;
+  char *path = pie_arena_alloc(&request->arena, n + 1);
+  if (!path)
+    return -PIE_ENOMEM;
+  memcpy(path, info->script_name.p, script);
+  memcpy(path + script, info->path_info.p, info->path_info.n);
+  bool below =
+      pie_str_starts((struct pie_str){path, n}, mount) && (n == mount.n || path[mount.n] == '/');
+  if (!below)
+    return 0;
+  info->script_name = (struct pie_str){path, mount.n};
+  info->path_info = (struct pie_str){path + mount.n, n - mount.n};
+  return 0;
 }
 
 static bool is_on(struct pie_str value) {
@@ -228,14 +249,15 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
     info->root = door->root;
     info->config = door->config;
     info->site = door;
-    return 0;
+    return door->script_name.n ? split_below(request, door->script_name) : 0;
   }
   info->app = setting(request, settings, PIE_SET_APP);
   info->root = setting(request, settings, PIE_SET_ROOT);
   info->config = setting(request, settings, PIE_SET_CONFIG);
   if (!info->root.n && !quirks->mod_isapi)
     info->root = variable(request, "APPL_PHYSICAL_PATH");
-  return 0;
+  struct pie_str mount = setting(request, settings, PIE_SET_SCRIPT_NAME);
+  return mount.n ? split_below(request, mount) : 0;
 }
 
 /* mod_isapi sets the status to 0 before it reads; httpd takes that for a refusal and sends no

@@ -28,12 +28,20 @@ static void fail(struct pie_door *door, const char *summary, const char *detail,
 
 /* ---- settings ---- */
 
+/* What each site has of its own: one that lacks it must not get that of the site whose request
+ * came first. */
+static bool is_of_site(enum pie_setting_id id) {
+  return id == PIE_SET_APP || id == PIE_SET_ROOT || id == PIE_SET_CONFIG ||
+         id == PIE_SET_SCRIPT_NAME;
+}
+
 static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
                          enum pie_setting_id id) {
   char name[64], value[PIE_SETTING_VALUE_MAX], why[256], text[TEXT_MAX];
   size_t size = sizeof value;
   pie_setting_variable(id, name);
-  int n = pie_ecb_variable(ecb, name, value, &size);
+  bool is_by_request = is_of_site(id) && !door->quirks.ours;
+  int n = is_by_request ? 0 : pie_ecb_variable(ecb, name, value, &size);
   if (n == 0 || n == -PIE_ENOENT)
     n = pie_env_get(name, value, sizeof value);
   if (n == -PIE_ENOENT)
@@ -111,6 +119,7 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   }
   door->app = pie_str_from(pie_settings_text(&door->settings, PIE_SET_APP));
   door->root = pie_str_from(pie_settings_text(&door->settings, PIE_SET_ROOT));
+  door->script_name = pie_str_from(pie_settings_text(&door->settings, PIE_SET_SCRIPT_NAME));
   door->config = pie_str_from(pie_settings_text(&door->settings, PIE_SET_CONFIG));
   /* httpd may run several children; our host tells how many workers it has. */
   char workers[16];

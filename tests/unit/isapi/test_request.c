@@ -227,6 +227,33 @@ static void paths_of_mod_isapi_are_split_already(void) {
   check_paths(FAKE_APACHE, rows, sizeof rows / sizeof rows[0]);
 }
 
+static void script_name_splits_anew(void) {
+  static const struct {
+    const char *mount, *script, *path, *want_script, *want_path;
+  } rows[] = {
+      {"/", "/x/y", "", "", "/x/y"},
+      {"/", "/x", "/y", "", "/x/y"},
+      {"/", "", "/", "", "/"},
+      {"/", "/", "", "", "/"}, /* never SCRIPT_NAME "/" */
+      {"/app", "/app/x", "", "/app", "/x"},
+      {"/app/", "/app", "", "/app", ""},
+      {"/app", "/apple/x", "", "/apple/x", ""}, /* it is not below */
+      {"/app", "/App/x", "", "/App/x", ""},
+      {"/app", "*", "", "*", ""},
+  };
+  open_request(FAKE_APACHE, "GET / HTTP/1.1\r\n\r\n");
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    test_context("%s: %s, %s", rows[i].mount, rows[i].script, rows[i].path);
+    fake_set(&rig.host, "PYISAPIE_SCRIPT_NAME", rows[i].mount);
+    fake_set(&rig.host, "SCRIPT_NAME", rows[i].script);
+    rig.host.ecb.lpszPathInfo = (LPSTR)(uintptr_t)rows[i].path;
+    const struct pie_request_info *info = parse_again();
+    CHECK_STR(info->script_name, rows[i].want_script);
+    CHECK_STR(info->path_info, rows[i].want_path);
+  }
+  close_request();
+}
+
 /* IIS converts PATH_INFO to the system's code page and loses characters. */
 static void the_wide_path_is_preferred_on_iis(void) {
   open_request(FAKE_IIS, "GET /app/%C3%A9 HTTP/1.1\r\n\r\n");
@@ -395,6 +422,7 @@ static const struct test_case cases[] = {
     CASE(script_maps_keep_their_script),
     CASE(allow_path_info_gives_the_rest_only),
     CASE(paths_of_mod_isapi_are_split_already),
+    CASE(script_name_splits_anew),
     CASE(the_wide_path_is_preferred_on_iis),
     CASE(our_host_has_the_exact_bytes),
     CASE(the_target_has_fallbacks),
