@@ -18,7 +18,7 @@ def compiled(name: str, source: str, *options: str) -> Path:
     """A program or library of the bench's own, in C."""
     target = BUILD / name
     command = ["gcc", "-O2", *options, "-o", str(target), str(BENCH / source)]
-    target.parent.mkdir(parents=True, exist_ok=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
     if not shutil.which("gcc"):
         raise MissingError("gcc is not installed")
     subprocess.run(command, check=True)

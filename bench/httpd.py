@@ -109,9 +109,6 @@ def door() -> dict[str, str]:
 
 
 def bare_isapi() -> dict[str, str]:
-    """As deep in folders as our own: for each request httpd looks at every one on the way."""
-    missing = len(Path(door()["DOOR"]).parts) - len(BUILD.parts) - 1
-    place = Path(*["deep"] * missing, "bench-bare-isapi.so")
-    made = compiled(str(place), "bare_isapi.c", "-shared", "-fPIC",
+    made = compiled("bench-bare-isapi.so", "bare_isapi.c", "-shared", "-fPIC",
                     f"-I{ROOT / 'include'}")  # fmt: skip
     return {"MOD_ISAPI": mod_isapi(), "BARE_ISAPI": str(made)}

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from bench import calls, wrk
+from pathlib import Path
+
+from bench import calls, parallel, wrk
 from bench.build import MissingError
 from bench.running import FailedError, Memory, Running, check, core_busy_seconds, say
 from bench.servers import APACHE_OURS, OURS, Server
-from bench.work import HELLO_APP, Work
+from bench.work import HELLO_APP, IDLE_APP, Work
 
 COUNTED = ("hello", "pipelined", "apache")  # the work whose system calls are counted
 
@@ -41,6 +43,7 @@ class Results:
     system_calls: dict[str, dict[str, float]] = field(default_factory=dict)  # per request
     gil_entries: dict[str, dict[str, float]] = field(default_factory=dict)  # per request
     memory: dict[str, Memory] = field(default_factory=dict)
+    two_cores: dict[str, list[parallel.Rates]] = field(default_factory=dict)  # by mode
     left_out: dict[str, str] = field(default_factory=dict)
     not_counted: dict[str, str] = field(default_factory=dict)  # of each, the first reason
 
@@ -48,11 +51,14 @@ class Results:
 class Bench:
     """One run of the bench."""
 
-    def __init__(self, servers: list[Server], work: list[Work], rounds: int, seconds: int) -> None:
+    def __init__(self, servers: list[Server], work: list[Work], rounds: int, seconds: int,
+                 pythons: dict[str, Path]) -> None:  # fmt: skip
+        """pythons: for each mode that is to be run on two cores."""
         self.servers = servers
         self.work = work
         self.rounds = rounds
         self.seconds = seconds
+        self.pythons = pythons
         self.results = Results()
 
     def run(self) -> Results:
@@ -60,6 +66,13 @@ class Bench:
             self._count(server)
         for app in sorted({work.app for work in self.work}, reverse=True):
             self._time([work for work in self.work if work.app == app], app)
+        for mode, python in self.pythons.items():
+            try:
+                self.results.two_cores[mode] = parallel.measure(
+                    mode, python, self.rounds, self.seconds
+                )
+            except (MissingError, FailedError, OSError) as error:
+                self.results.left_out[f"mode {mode}"] = str(error)
         return self.results
 
     def _leave_out(self, server: Server, why: object) -> None:
@@ -90,12 +103,15 @@ class Bench:
 
     def _count(self, server: Server) -> None:
         """Memory, system calls and GIL transitions of a server that runs alone."""
+        with self._started(server, HELLO_APP if server.apache else IDLE_APP) as running:
+            if not running:
+                return
+            time.sleep(0.5)
+            self.results.memory[server.name] = running.memory()
         with self._started(server, HELLO_APP) as running:
             if not running:
                 return
             say(f"counting: {server.name}")
-            time.sleep(0.5)
-            self.results.memory[server.name] = running.memory()
             for work in self.work:
                 if work.name in COUNTED and server.does(work) and running.processes:
                     try:

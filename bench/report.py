@@ -45,7 +45,9 @@ def show(results: Results, verdicts: list[Verdict], work: list[Work]) -> None:
     for item in work:
         if item.name in results.figures:
             _show_work(item, results.figures[item.name])
-    _show_counted(results)
+    if results.memory:
+        _show_counted(results)
+    _show_two_cores(results)
     for name, why in results.not_counted.items():
         print(f"not counted: {name}: {why}")
     for name, why in results.left_out.items():
@@ -87,6 +89,14 @@ def _show_counted(results: Results) -> None:
     for server, memory in results.memory.items():
         cells = "".join(_cell(of.get(server)) for _, of in columns)
         print(f"  {server:22}{memory.server:9}{memory.workers:9}{cells}")
+
+
+def _show_two_cores(results: Results) -> None:
+    if results.two_cores:
+        print("\n20 ms of Python, requests a second of one process")
+    for mode, rates in results.two_cores.items():
+        one, two = median(r.one for r in rates), median(r.two for r in rates)
+        print(f"  {mode:22}{one:8.1f} on one core, {two:6.1f} on two: {two / one:.2f}")
 
 
 def _cell(value: float | None) -> str:

@@ -5,6 +5,7 @@
     ./dev bench                       all work, 5 rounds: about 20 minutes
     ./dev bench quick                 the main work and peers: two minutes
     ./dev bench memory                a million requests: does the memory stay flat?
+    ./dev bench parallel              one process on one core and on two
     ./dev bench hello json fastpysgi  chosen work and servers, beside PyISAPIe
 
 docs/bench.md tells how it is measured. Only a whole run replaces bench/results; others write
@@ -40,6 +41,7 @@ class Plan:
     rounds: int
     seconds: int
     folder: Path  # for the results: only a whole run replaces bench/results
+    pythons: dict[str, Path]  # for each mode that is to be run on two cores
 
 
 def chosen(names: list[str], known: list[str], kind: str) -> list[str]:
@@ -53,14 +55,21 @@ def make_plan(options: argparse.Namespace) -> Plan:
     work_names = [work.name for work in all_work()]
     server_names = [server.name for server in SERVERS]
     quick, only, peers = False, list(options.only), list(options.servers)
+    parallel = False
     for name in options.names:
         if name == "quick":
             quick = True
+        elif name == "parallel":
+            parallel = True
         elif name in work_names:
             only.append(name)
         else:
             peers.append(name)
-    whole = not (quick or only or peers)
+    whole = not (quick or only or peers or parallel)
+    pythons = dict(word.split("=", 1) for word in options.python) if whole or parallel else {}
+    if parallel and not (quick or only or peers):
+        return Plan([], [], options.rounds or 5, options.seconds or 2, BUILD,
+                    {mode: Path(python) for mode, python in pythons.items()})  # fmt: skip
     if quick:
         only, peers = only or list(QUICK_WORK), peers or list(QUICK_SERVERS)
     only = chosen(only, work_names, "work")
@@ -71,6 +80,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         options.rounds or (2 if quick else 5),
         options.seconds or (1 if quick else 2),
         RESULTS if whole else BUILD,
+        {mode: Path(python) for mode, python in pythons.items()},
     )
 
 
@@ -83,13 +93,15 @@ def parser() -> argparse.ArgumentParser:
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     top.add_argument("names", nargs="*", metavar="NAME",
-                     help="quick, memory, or names of works and servers")  # fmt: skip
+                     help="quick, memory, parallel, or names of works and servers")  # fmt: skip
     top.add_argument("--only", type=names_of, default=[], metavar="WORK,...",
                      help=", ".join(work.name for work in all_work()))  # fmt: skip
     top.add_argument("--servers", type=names_of, default=[], metavar="SERVER,...",
                      help=", ".join(server.name for server in SERVERS))  # fmt: skip
     top.add_argument("--rounds", type=int, help="5, in a quick run 2")
     top.add_argument("--seconds", type=int, help="of each run: 2, in a quick run 1")
+    top.add_argument("--python", action="append", default=[], metavar="MODE=PYTHON",
+                     help="for parallel: Pythons that can do a mode (set by ./dev)")  # fmt: skip
     top.add_argument("--requests", type=int, default=1_000_000, help="for memory: 1000000")
     return top
 
@@ -108,7 +120,7 @@ def main() -> int:
 
 
 def run(plan: Plan) -> None:
-    results = Bench(plan.servers, plan.work, plan.rounds, plan.seconds).run()
+    results = Bench(plan.servers, plan.work, plan.rounds, plan.seconds, plan.pythons).run()
     verdicts = judge(results)
     facts = report.facts(plan.servers, results.left_out, plan.rounds, plan.seconds)
     report.show(results, verdicts, plan.work)

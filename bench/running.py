@@ -19,7 +19,7 @@ from bench.paths import APPS, BUILD
 from bench.servers import Server
 from bench.work import FILE, Work
 
-SERVER_CPU, CLIENT_CPU = "0", "1"
+SERVER_CPU, CLIENT_CPU = "0", "1"  # a server on more than one core shares the client's
 START_SECONDS = 20
 
 
@@ -103,7 +103,7 @@ class Running:
     def _begin(self, command: list[str], names: dict[str, str], log: int) -> None:
         words = [re.sub(r"\{\w+\}", lambda m: names[m[0]], word) for word in command]
         self.processes.append(subprocess.Popen(
-            ["taskset", "-c", SERVER_CPU, *words], cwd=APPS, stdin=subprocess.DEVNULL,
+            ["taskset", "-c", f"0-{self.server.cores - 1}", *words], cwd=APPS, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log,
             env={**_environment(), "PYTHONPATH": str(APPS), "BENCH_FILE": str(FILE)}))  # fmt: skip
 
@@ -160,6 +160,9 @@ class Running:
         size = {pid: _pss(pid) for pid in self.tree()}
         workers = [pid for pid in size if pid not in children]
         return Memory(sum(size.values()), sum(size[pid] for pid in workers))
+
+    def close(self) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Ends it, and what it left."""

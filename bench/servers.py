@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers: how each is started, and whether it can be had here.
 
-All get one worker process and, where they have them, 16 threads that run requests.
+All get one worker process on one core and, where they have them, 16 threads that run requests.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Server:
     backend: list[str] = field(default_factory=list)
     only: tuple[str, ...] = ()  # the work that it can do; empty: all
     apache: bool = False
+    cores: int = 1
 
     def version(self) -> str:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.paths import APPS, BUILD
 
 HELLO_APP = "work:app"
+IDLE_APP = "hello:app"
 PAGE_APP = "page.wsgi:application"
 HELLO = b"Hello, world!\n"
 FILE = BUILD / "file"  # the file of the work "file"

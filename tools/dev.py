@@ -372,7 +372,22 @@ def command_bench(options: argparse.Namespace) -> None:
     env = machine()
     env.build()
     env.install_each("bench", ROOT / "bench" / "requirements.txt")
-    run(env.python, "-m", "bench.run", *options.rest, env=env.env)
+    whole = not any(word[0].isalpha() for word in options.rest)
+    pythons = parallel_pythons() if whole or "parallel" in options.rest else []
+    run(env.python, "-m", "bench.run", *options.rest, *pythons, env=env.env)
+
+
+def parallel_pythons() -> list[str]:
+    """Options for the bench: what the modes for several cores can be measured with."""
+    words = []
+    for mode, name in ("isolated", OTHER_PYTHON), ("free-threaded", THREADED_PYTHON):
+        try:
+            env = environment_of(name)
+            env.build()
+            words += ["--python", f"{mode}={env.python}"]
+        except Failed as error:
+            say(f"left out: mode {mode}: {error}")
+    return words
 
 
 def c_files() -> list[Path]:
