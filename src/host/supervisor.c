@@ -70,14 +70,13 @@ static char *join_argument(const char *name, const char *value) {
 }
 
 static char *bind_argument(struct supervisor *s) {
-  char text[PIE_LISTENERS_MAX * 24];
+  char text[PIE_LISTENERS_MAX * 24], spec[24];
   size_t used = 0;
-  bool by_descriptor;
   text[0] = '\0';
-  for (size_t i = 0; i < s->bound_count && used < sizeof text; i++)
-    used +=
-        (size_t)snprintf(text + used, sizeof text - used, "%sfd:%lld", i ? "," : "",
-                         (long long)pie_listen_child_number(s->bound[i].socket, i, &by_descriptor));
+  for (size_t i = 0; i < s->bound_count && used < sizeof text; i++) {
+    pie_listen_child_spec(i, spec, sizeof spec);
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? "," : "", spec);
+  }
   return join_argument("bind", text);
 }
 
@@ -337,9 +336,8 @@ static int spawn(struct supervisor *s, struct child *child, char **command) {
     stdio[i].data.fd = i;
   }
   for (size_t i = 0; i < s->bound_count; i++) {
-    bool by_descriptor;
-    pie_listen_child_number(s->bound[i].socket, i, &by_descriptor);
-    if (!by_descriptor)
+    char spec[24];
+    if (!pie_listen_child_spec(i, spec, sizeof spec))
       break;
     stdio[count].flags = UV_INHERIT_FD;
     stdio[count++].data.fd = (int)s->bound[i].socket;
@@ -352,6 +350,29 @@ static int spawn(struct supervisor *s, struct child *child, char **command) {
       .stdio_count = count,
   };
   return uv_spawn(&s->loop, &child->process, &options);
+}
+
+struct shared {
+  uv_write_t write;
+  char bytes[PIE_SHARE_MAX];
+};
+
+static void on_shared(uv_write_t *write, int status) {
+  (void)status;
+  free(write->data);
+}
+
+/* Where sockets are not inherited. A worker that does not get all of them ends by itself. */
+static void share_sockets(struct supervisor *s, struct child *child) {
+  for (size_t i = 0; i < s->bound_count; i++) {
+    struct shared *shared = malloc(sizeof *shared);
+    size_t n = shared ? pie_listen_share(s->bound[i].socket, child->process.pid, shared->bytes) : 0;
+    uv_buf_t buf = uv_buf_init(n ? shared->bytes : NULL, (unsigned)n);
+    if (n)
+      shared->write.data = shared;
+    if (!n || uv_write(&shared->write, (uv_stream_t *)&child->control, &buf, 1, on_shared))
+      free(shared);
+  }
 }
 
 static void start_child(struct supervisor *s, struct child *replaces) {
@@ -378,6 +399,7 @@ static void start_child(struct supervisor *s, struct child *replaces) {
   } else {
     child->next = s->children;
     s->children = child;
+    share_sockets(s, child);
     uv_read_start((uv_stream_t *)&child->control, on_said_alloc, on_said);
   }
   free_command(s, command);

@@ -128,10 +128,14 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
   return listen_tcp(spec, backlog, out, url, why, why_size);
 }
 
-int64_t pie_listen_child_number(pie_socket socket, size_t index, bool *by_descriptor) {
-  (void)socket;
-  *by_descriptor = true;
-  return 3 + (int64_t)index;
+bool pie_listen_child_spec(size_t index, char *spec, size_t size) {
+  snprintf(spec, size, "fd:%zu", 3 + index);
+  return true;
+}
+
+size_t pie_listen_share(pie_socket socket, int pid, char *out) {
+  (void)socket, (void)pid, (void)out;
+  return 0; /* they are inherited */
 }
 
 void pie_listen_remove(const char *url) {

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <ws2tcpip.h>
 
+#define SHARED "shared:"
+
 enum { URL_MAX = 256 };
 
 static int fail(const char *spec, const char *what, char *why, size_t n) {
@@ -59,10 +61,35 @@ static int listen_tcp(const char *spec, int backlog, pie_socket *out, char *url,
     return fail(spec, text, why, n);
   }
   freeaddrinfo(found);
-  SetHandleInformation((HANDLE)listening, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
   describe(listening, url);
   *out = (pie_socket)listening;
   return 0;
+}
+
+/* The standard input may have been opened for overlapped use. */
+static bool read_input(void *out, DWORD n) {
+  OVERLAPPED at = {.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL)};
+  HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+  DWORD got = 0, done = 0;
+  bool good = at.hEvent != NULL;
+  while (good && done < n) {
+    good = ReadFile(input, (char *)out + done, n - done, NULL, &at) ||
+           GetLastError() == ERROR_IO_PENDING;
+    good = good && GetOverlappedResult(input, &at, &got, TRUE) && got;
+    done += got;
+  }
+  if (at.hEvent)
+    CloseHandle(at.hEvent);
+  return good;
+}
+
+/* What the supervisor has sent: see pie_listen_share. */
+static SOCKET take_shared(void) {
+  WSAPROTOCOL_INFOW info;
+  if (!read_input(&info, sizeof info))
+    return INVALID_SOCKET;
+  return WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0,
+                    WSA_FLAG_OVERLAPPED);
 }
 
 int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_local, char *url,
@@ -72,6 +99,13 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
   *is_local = false;
   if (strncmp(spec, "unix:", 5) == 0)
     return fail(spec, "Unix sockets are not available on Windows", why, why_size);
+  if (strncmp(spec, SHARED, strlen(SHARED)) == 0) {
+    SOCKET shared = take_shared();
+    *out = (pie_socket)shared;
+    describe(shared, url);
+    return shared == INVALID_SOCKET ? fail(spec, "the supervisor gave no socket", why, why_size)
+                                    : 0;
+  }
   if (strncmp(spec, "fd:", 3) != 0)
     return listen_tcp(spec, backlog, out, url, why, why_size);
   *out = (pie_socket)strtoll(spec + 3, NULL, 10); /* a SOCKET that we have inherited */
@@ -80,10 +114,17 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
 }
 
 /* Handles keep their value in a child process. */
-int64_t pie_listen_child_number(pie_socket socket, size_t index, bool *by_descriptor) {
-  (void)index;
-  *by_descriptor = false;
-  return (int64_t)socket;
+bool pie_listen_child_spec(size_t index, char *spec, size_t size) {
+  snprintf(spec, size, SHARED "%zu", index);
+  return false;
+}
+
+size_t pie_listen_share(pie_socket socket, int pid, char *out) {
+  WSAPROTOCOL_INFOW info;
+  if (WSADuplicateSocketW((SOCKET)socket, (DWORD)pid, &info))
+    return 0;
+  memcpy(out, &info, sizeof info);
+  return sizeof info;
 }
 
 void pie_listen_remove(const char *url) { (void)url; }
