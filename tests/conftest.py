@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from harness import windows
 from harness.httpd import Httpd, Unavailable, free_port
 from harness.logs import Log
 from harness.paths import APACHE as APACHE_SAMPLES
@@ -178,7 +179,8 @@ class Servers:
         return self._second
 
     def _data(self, name: str, folder: Path) -> dict[str, str]:
-        return {"DEMO_DATA": str(folder / "demo"), "DAV_ROOT": str(folder / "dav")}
+        path = windows.path if windows.NAME else str
+        return {"DEMO_DATA": path(folder / "demo"), "DAV_ROOT": path(folder / "dav")}
 
     def site(self, server: str, what: str) -> Site:
         """The site "apps", "real" or "demo" on one of HOSTS."""

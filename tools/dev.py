@@ -32,6 +32,14 @@ ALL_WINDOWS_PYTHONS = (
     "cpython-3.13-windows",
     "cpython-3.14-windows",
 )
+WINDOWS_TESTS = (
+    "-m",
+    "not long and not browser",
+    *(f"tests/test_{name}.py" for name in (
+        "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
+        "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
+    )),
+)  # fmt: skip
 
 
 class Failed(Exception):
@@ -215,8 +223,38 @@ def build_windows(pythons: Iterable[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             run(env.command("meson"), "setup", *options, folder, env=env.env, quiet=True)
         run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
-        made = sorted(p.name for p in folder.rglob("*") if p.suffix in (".dll", ".pyd", ".exe"))
-        say(f"{folder.relative_to(ROOT)}: {', '.join(made)}")
+        made = sorted(
+            p for p in (folder / "src").rglob("*") if p.suffix in (".dll", ".pyd", ".exe")
+        )
+        package = folder / "package" / "pyisapie"
+        shutil.rmtree(package, ignore_errors=True)
+        package.mkdir(parents=True)
+        for file in [*made, *(ROOT / "python" / "pyisapie").glob("*.py")]:
+            shutil.copy(file, package)
+        say(f"{folder.relative_to(ROOT)}: {', '.join(p.name for p in made)}")
+
+
+def test_windows(name: str, arguments: Sequence[str]) -> None:
+    """What is the same on every host, by the Windows binaries under Wine."""
+    env = machine()
+    build_windows([name])
+    version = name.split("-")[1]
+    folder = BUILD / f"windows-{version}"
+    env.install("tests", env.test_requirements)
+    stamp = folder / ".stamp-packages"
+    wanted = ROOT / "tests" / "requirements-windows.txt"
+    text = hashlib.sha256(wanted.read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != text:
+        say(f"installing {wanted.relative_to(ROOT)} for Windows")
+        # pip judges conditions on the version by the Python that runs it
+        other = environment_of(name.replace("windows", "linux"))
+        other.install("tools", ROOT / "tools" / "requirements.txt")
+        run(other.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade",
+            "--platform", "win_amd64", "--python-version", version, "--only-binary=:all:",
+            "--target", folder / "packages", "-r", wanted)  # fmt: skip
+        stamp.write_text(text)
+    run(env.python, "-m", "pytest", *(arguments or WINDOWS_TESTS),
+        env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))})
 
 
 def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:
@@ -314,6 +352,9 @@ class Steps:
 def command_test(options: argparse.Namespace) -> int:
     """The test suite; --all adds the long tests, every Python and every Windows build."""
     env = machine()
+    if options.rest[:1] == ["windows"]:
+        test_windows(WINDOWS_PYTHONS[0], options.rest[1:])
+        return 0
     if options.rest:  # pytest's own arguments: just these tests
         env.build()
         test_python(env, options.rest, True)

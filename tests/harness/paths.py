@@ -9,6 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from harness import windows
+
 TESTS = Path(__file__).resolve().parent.parent
 REPO = TESTS.parent
 APPS = TESTS / "apps"
@@ -49,5 +51,7 @@ def environment(**more: str) -> dict[str, str]:
         # Many applications of the tests keep their state in modules: one interpreter for them.
         parallel = "1" if TEST_MODE == "isolated" else "2"
         more = {"PYISAPIE_MODE": TEST_MODE, "PYISAPIE_PARALLEL": parallel} | more
+    if windows.NAME:
+        more = windows.environment() | more
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYISAPIE_")}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import process
+from harness import process, windows
 from harness.client import Address, Client
 from harness.logs import Log
 from harness.paths import APPS, command, environment
@@ -67,9 +67,11 @@ class Serve:
         self.folder = folder
         self.log = Log(folder / "error.log")
         self.output = Log(folder / "output.log")
+        if windows.NAME:
+            program = windows.program()
         self._argv = [*before, *map(str, program or (command(), "serve"))]
         self._argv += [app] if app else []
-        self._argv += ["--root", str(root)] if root else []
+        self._argv += ["--root", windows.path(root) if windows.NAME else str(root)] if root else []
         self._argv += [word for address in bind for word in ("--bind", address)]
         self._argv += ["--strict-isapi", *args]
         self._env, self._cwd, self._fds = environment(**(env or {})), cwd or folder, pass_fds
@@ -86,15 +88,18 @@ class Serve:
         """Start it and wait until it listens."""
         since = self.log.mark()
         with self.log.path.open("ab") as log, self.output.path.open("ab") as output:
+            streams = [windows.to_file(file) if windows.NAME else file for file in (output, log)]
             self.process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=log,
+                stdout=streams[0],
+                stderr=streams[1],
                 cwd=self._cwd,
                 env=self._env,
                 pass_fds=self._fds,
             )
+            for stream in streams:
+                stream.close()
         try:
             process.eventually(lambda: self._listens(since, listeners), "the server listens", 20)
         except BaseException:

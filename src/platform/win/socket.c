@@ -16,7 +16,8 @@ int64_t pie_socket_send(pie_socket socket, const struct pie_span *spans, size_t 
   for (size_t i = 0; i < count && used < SPANS_MAX; i++)
     buffers[used++] = (WSABUF){(ULONG)(spans[i].n < 0x40000000 ? spans[i].n : 0x40000000),
                                (CHAR *)(uintptr_t)spans[i].p};
-  return outcome(WSASend((SOCKET)socket, buffers, used, &sent, 0, NULL, NULL), sent);
+  int failed = WSASend((SOCKET)socket, buffers, used, &sent, 0, NULL, NULL);
+  return outcome(failed, sent); /* not in one line: arguments are evaluated in any order */
 }
 
 int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n) {
