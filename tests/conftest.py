@@ -24,7 +24,9 @@ TAIL = 6000  # characters of each log that a failure shows
 
 APPS_APP = mounts(modules())
 REAL_APP = "/flask=flask_site:app,/dav=dav_site:app"
-if not TEST_MODE:  # its brotlicffi and greenlet know one interpreter only, and need the GIL
+if (
+    not TEST_MODE and not windows.NAME
+):  # its brotlicffi and greenlet know one interpreter only, and need the GIL
     REAL_APP += ",/httpbin=httpbin:app"
 DEMO_APP = "demo.wsgi:application"
 VHOST = """

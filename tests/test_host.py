@@ -442,15 +442,15 @@ def test_answers_of_a_batch_do_not_wait_for_a_slow_one(serve: Start) -> None:
     server = serve(mounts(["slow", "hello"]), "--threads", "4")
     fast = [server.client() for _ in range(20)]
     slow = server.client()
-    for _ in range(10):
+    for _ in range(3):
         begin = time.monotonic()
         for client in fast[:10]:
             client.start("GET", "/hello")
-        slow.start("GET", "/slow?seconds=0.3")
+        slow.start("GET", "/slow?seconds=2")
         for client in fast[10:]:
             client.start("GET", "/hello")
         assert [client.response().status for client in fast] == [200] * 20
-        assert time.monotonic() - begin < 0.25
+        assert time.monotonic() - begin < 1.5, "the slow one takes two seconds"
         assert slow.response().status == 200
     for client in [*fast, slow]:
         client.close()

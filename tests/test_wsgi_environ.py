@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from harness import windows
 from harness.client import build
 from harness.serve import Serve
 from harness.site import Site
@@ -305,6 +306,7 @@ def test_many_and_long_headers(apps: Site) -> None:
     assert environ["HTTP_X_LONG"] == "v" * 4000
 
 
+@pytest.mark.skipif(bool(windows.NAME), reason="the Python of Windows is another one")
 def test_python_is_the_one_of_the_environment(apps: Site) -> None:
     import sys
 

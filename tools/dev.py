@@ -253,8 +253,13 @@ def test_windows(name: str, arguments: Sequence[str]) -> None:
             "--platform", "win_amd64", "--python-version", version, "--only-binary=:all:",
             "--target", folder / "packages", "-r", wanted)  # fmt: skip
         stamp.write_text(text)
-    run(env.python, "-m", "pytest", *(arguments or WINDOWS_TESTS),
-        env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))})
+    run(
+        env.python,
+        "-m",
+        "pytest",
+        *(arguments or WINDOWS_TESTS),
+        env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))},
+    )
 
 
 def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:

@@ -12,6 +12,7 @@ import _thread
 import atexit
 import io
 import os
+import stat
 import sys
 
 from pyisapie import RequestTimeout as RequestTimeout  # the engine finds it here
@@ -162,7 +163,7 @@ def file_range(filelike: Any) -> tuple[int, int, int] | None:
         offset = inner.tell()
     except (OSError, ValueError):
         return None
-    if not os.path.stat.S_ISREG(size.st_mode):
+    if not stat.S_ISREG(size.st_mode):
         return None
     return _os_handle(raw.fileno()), offset, max(0, size.st_size - offset)
 

@@ -84,7 +84,8 @@ static int find_engine(struct search *search, int major, int minor, bool threade
   }
   snprintf(search->why, TEXT_MAX,
            "The Python found is %d.%d%s, but the extension in %s is built for Python %s.", major,
-           minor, threaded ? "t" : "", search->door, wanted.have);
+           minor, threaded && search->python->running ? "t" : "", /* pyvenv.cfg does not tell */
+           search->door, wanted.have);
   return give_up(search, "Install pyisapie with the same Python that is to serve: "
                          "python -m pip install pyisapie.");
 }

@@ -109,10 +109,11 @@ class Serve:
 
     def _listens(self, since: int, listeners: int) -> bool:
         assert self.process
+        ended = self.process.poll() is not None  # before the log is read: it is whole then
         text = self.log.text(since)
         found = LISTENING.findall(text)
         if len(found) < listeners:
-            if self.process.poll() is not None:
+            if ended:
                 raise StartError(f"exit status {self.process.returncode}:\n{text}")
             return False
         self.addresses = [_parse(address) for address in found]
