@@ -215,6 +215,10 @@ int pie_settings_set(struct pie_settings *settings, enum pie_setting_id id, stru
     explain(setting, why, why_size);
     return err;
   }
+  if (id == PIE_SET_SCRIPT_NAME && value.n && value.p[0] != '/') {
+    snprintf(why, why_size, "must begin with a slash, such as /app");
+    return -PIE_EINVAL;
+  }
   char *copy = malloc(value.n + 1);
   if (!copy) {
     snprintf(why, why_size, "no memory is left to hold it");

@@ -91,7 +91,7 @@ static size_t total_of(const struct pie_str *parts, size_t count) {
 
 int pie_call_write_last(struct pie_call *call, const struct pie_str *parts, size_t count) {
   struct pie_parting *parting = call->parting;
-  if (!parting || total_of(parts, count) > sizeof parting->bytes)
+  if (!parting || total_of(parts, count) > sizeof parting->bytes - parting->n)
     return pie_call_write(call, parts, count, PIE_WRITE_FINAL);
   if (!pie_limit_enter(call))
     return sent(call, -PIE_EGONE);
@@ -146,10 +146,11 @@ void pie_call_finish(struct pie_call *call, bool whole) {
 void pie_call_part(struct pie_call *call) {
   struct pie_parting *parting = call->parting;
   struct pie_str last = {parting->bytes, parting->n};
-  if (parting->has_last && !atomic_load(&call->expired))
+  /* Where its time was over meanwhile the door refuses, if it has given another answer. */
+  if (parting->has_last)
     call->engine->ops->write(call->request, &last, 1, PIE_WRITE_FINAL);
   if (parting->has_end)
-    call->engine->ops->finish(call->request, parting->whole && !atomic_load(&call->expired));
+    call->engine->ops->finish(call->request, parting->whole);
 }
 
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {

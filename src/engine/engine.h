@@ -100,7 +100,8 @@ struct pie_lane {
   int64_t restless_us; /* when one was last held up, or lasted long */
   int64_t calm_us;     /* how long after that the host's thread may serve the queue */
   bool offered;        /* one of the lane's threads waits for the host's to take the queue over, */
-  bool host_serves;    /* which it has, request by request */
+  bool host_serves;    /* which it has, request by request; */
+  bool helping;        /* it does so right now */
   atomic_bool stopping;
 };
 

@@ -309,8 +309,8 @@ static void yield_turn(struct pie_lane *lane) {
 /* With the lock held. */
 static void wait_for_turn(struct pie_lane *lane) {
   int64_t left = 0;
-  yield_turn(lane);
   lane->turn_waiting++;
+  yield_turn(lane);
   for (;;) {
     bool full = !has_slot(lane);
     if (full)
@@ -364,32 +364,39 @@ static bool none_runs(const struct pie_lane *lane) {
 /* With the lock held: whether this thread, which could serve the lane's requests in place, is to
  * serve its queue. Only one of the host's threads may be inside: another must have the loop. */
 static bool takes_over(struct pie_lane *lane) {
-  lane->host_serves =
-      (lane->offered || lane->host_serves) && atomic_load(&lane->busy) == lane->queued;
+  lane->host_serves = (lane->offered || lane->host_serves) && !lane->helping &&
+                      atomic_load(&lane->busy) == lane->queued;
   lane->offered = false;
+  lane->helping = lane->helping || lane->host_serves;
   return lane->host_serves;
+}
+
+/* With the lock held, which is given up meanwhile: serves one of the queue, if that is still ours.
+ */
+static bool help_once(struct pie_lane *lane) {
+  struct pie_call *call = lane->host_serves ? take(lane) : NULL;
+  if (!call)
+    return false;
+  int64_t began = call->began_us;
+  pie_mutex_unlock(&lane->lock);
+  pie_serve(call);
+  pie_mutex_lock(&lane->lock);
+  give_back(lane, call);
+  int64_t now = pie_clock_us();
+  note_time(lane, now, now - began);
+  if (lane->queued && none_runs(lane) && (!lane->host_serves || now - began > PIE_LONG_US))
+    kick(lane);
+  return true;
 }
 
 /* Serves some of what is queued, as if in place. */
 static void help(struct pie_lane *lane) {
-  if (pie_interp_enter(lane->world->interp))
-    return; /* the watchdog finds another thread */
-  for (int i = 0; i < PIE_HELP; i++) {
-    pie_mutex_lock(&lane->lock);
-    struct pie_call *call = lane->host_serves ? take(lane) : NULL;
-    pie_mutex_unlock(&lane->lock);
-    if (!call)
-      return;
-    int64_t began = call->began_us;
-    pie_serve(call);
-    pie_mutex_lock(&lane->lock);
-    give_back(lane, call);
-    int64_t now = pie_clock_us();
-    note_time(lane, now, now - began);
-    if (lane->queued && none_runs(lane) && (!lane->host_serves || now - began > PIE_LONG_US))
-      kick(lane);
-    pie_mutex_unlock(&lane->lock);
-  }
+  bool inside = pie_interp_enter(lane->world->interp) == 0; /* else the watchdog finds a thread */
+  pie_mutex_lock(&lane->lock);
+  for (int i = 0; inside && i < PIE_HELP && help_once(lane); i++)
+    ;
+  lane->helping = false;
+  pie_mutex_unlock(&lane->lock);
 }
 
 /* is_of_lane: this thread of the host could serve the lane's requests in place. */

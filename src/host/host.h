@@ -65,7 +65,7 @@ struct pie_exchange {
   uint32_t returned;           /* by HttpExtensionProc, on a thread of ours */
   uint64_t started_us;
   bool more_came;         /* further requests, before it began */
-  int64_t hold_until_us;  /* in place, while other connections' requests wait: see output.c */
+  bool others_came;       /* those of other connections, and they are quick */
   uint64_t token;         /* of a request in place, on the thread that had the loop; see loop.c */
   uv_work_t work;         /* for extensions that run on threads of ours */
   bool in_thread, mailed; /* HttpExtensionProc has yet to return; DONE came before it did */
@@ -208,6 +208,7 @@ struct pie_worker {
   struct pie_conn *ready, **ready_last; /* complete heads: requests for the extension */
   struct pie_conn *held, **held_last;   /* their answers wait for those of the others, */
   int64_t hold_until_us;                /* no longer than that; 0: none is waited for */
+  int64_t recent_us;                    /* what the last requests in place took, together */
   struct pie_handover handover;
   uv_async_t wake;
   struct pie_mutex mail_lock; /* guards the next five */

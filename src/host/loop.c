@@ -29,8 +29,16 @@ enum {
   PATIENCE_MAX = 5, /* looks */
   WASTE_MS = 3,     /* who ends so soon after losing the loop need not have lost it */
   HOLD_US = 200,    /* an answer that is ready so long before those of other requests leaves */
-  TAKEN = 1,        /* tokens are even */
+  RECENT = 64,      /* requests */
+  HOLD_MAX_US = 50 * RECENT, /* where they take longer none waits for another: it might for long */
+  LOST_US = 1000 * RECENT,   /* after the loop has been lost */
+  TAKEN = 1,                 /* tokens are even */
 };
+
+/* What this thread was given the loop for, when it is within a request: the extension may serve
+ * another one on it. */
+static PIE_THREAD_LOCAL struct pie_worker *own_worker;
+static PIE_THREAD_LOCAL uint64_t own_token;
 
 /* This thread is about to block: the extension gives up what it holds on it. */
 static void idle(struct pie_worker *worker) {
@@ -62,20 +70,20 @@ bool pie_loop_has_loop(const struct pie_exchange *x) {
 }
 
 /* Gives the loop to the spare thread, which may be about to become that. False: there is none. */
-static bool give_away(struct pie_worker *worker, struct pie_exchange *x) {
-  for (int tries = 0; tries < GIVE_TRIES && pie_loop_has_loop(x); tries++) {
-    if (take_loop(&worker->handover, x->token))
+static bool give_away(struct pie_handover *h, uint64_t token) {
+  for (int tries = 0; tries < GIVE_TRIES && atomic_load(&h->hold) == token; tries++) {
+    if (take_loop(h, token))
       return true;
     pie_thread_sleep_ms(1);
   }
-  return !pie_loop_has_loop(x);
+  return atomic_load(&h->hold) != token;
 }
 
 bool pie_loop_may_block(struct pie_exchange *x) {
-  struct pie_worker *worker = x->conn->worker;
-  if (atomic_load(&x->state) != PIE_X_RUNNING || (x->token && !give_away(worker, x)))
+  if (atomic_load(&x->state) != PIE_X_RUNNING ||
+      (own_token && !give_away(&own_worker->handover, own_token)))
     return false;
-  idle(worker);
+  idle(own_token ? own_worker : x->conn->worker);
   return true;
 }
 
@@ -176,7 +184,10 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
   atomic_store_explicit(&h->conn, conn, memory_order_relaxed);
   atomic_store(&h->hold, token);
   wake_monitor(h);
+  own_worker = worker;
+  own_token = token;
   uint32_t outcome = worker->extension.proc(&x->ecb);
+  own_token = 0;
   /* With PENDING another thread owns x: it may not be touched. */
   if (atomic_compare_exchange_strong(&h->hold, &token, 0)) {
     if (outcome == HSE_STATUS_PENDING)
@@ -194,6 +205,7 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
 /* False: the loop is another thread's now, and so is what is held. */
 static bool run_ready(struct pie_worker *worker) {
   struct pie_conn *conn;
+  int64_t since = 0;  /* when the last one was done, where there are several */
   flush_held(worker); /* of the thread that had the loop */
   while ((conn = next_ready(worker))) {
     struct pie_exchange *x = &conn->exchange;
@@ -201,12 +213,18 @@ static bool run_ready(struct pie_worker *worker) {
       pie_exchange_start(x);
       continue;
     }
-    if (worker->ready && !worker->hold_until_us)
-      worker->hold_until_us = pie_clock_us() + HOLD_US;
-    x->hold_until_us = worker->hold_until_us;
+    if (worker->ready && !since)
+      since = pie_clock_us();
+    if (since && !worker->hold_until_us && worker->recent_us < HOLD_MAX_US)
+      worker->hold_until_us = since + HOLD_US;
+    x->others_came = worker->hold_until_us != 0;
     if (!run_in_place(worker, x))
       return false;
-    if (worker->held_last != &conn->next_held) /* it took too long to be held */
+    int64_t now = since ? pie_clock_us() : 0;
+    if (since)
+      worker->recent_us += now - since - worker->recent_us / RECENT;
+    since = now;
+    if (now >= worker->hold_until_us)
       flush_held(worker);
   }
   flush_held(worker);
@@ -245,8 +263,10 @@ static bool wait_for_loop(struct pie_worker *worker) {
   h->passed = false;
   h->spares--;
   pie_mutex_unlock(&h->lock);
-  if (passed)
+  if (passed) {
+    worker->recent_us = LOST_US;
     atomic_store(&h->hold, 0);
+  }
   return passed;
 }
 

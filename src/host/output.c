@@ -160,7 +160,7 @@ static bool may_hold(struct pie_exchange *x) {
   if (conn->out.n > HOLD_MAX / 2 || !conn->parser.keep_alive || x->wants_close ||
       !pie_loop_has_loop(x))
     return false;
-  return x->more_came || (x->hold_until_us && pie_clock_us() < x->hold_until_us);
+  return x->more_came || x->others_came;
 }
 
 /* A piece of a response may wait for the next one while the thread that makes them still has the

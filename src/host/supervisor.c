@@ -335,10 +335,7 @@ static int spawn(struct supervisor *s, struct child *child, char **command) {
     stdio[i].flags = UV_INHERIT_FD;
     stdio[i].data.fd = i;
   }
-  for (size_t i = 0; i < s->bound_count; i++) {
-    char spec[24];
-    if (!pie_listen_child_spec(i, spec, sizeof spec))
-      break;
+  for (size_t i = 0; i < s->bound_count && pie_listen_inherits; i++) {
     stdio[count].flags = UV_INHERIT_FD;
     stdio[count++].data.fd = (int)s->bound[i].socket;
   }
@@ -362,7 +359,7 @@ static void on_shared(uv_write_t *write, int status) {
   free(write->data);
 }
 
-/* Where sockets are not inherited. A worker that does not get all of them ends by itself. */
+/* Where sockets are not inherited. */
 static void share_sockets(struct supervisor *s, struct child *child) {
   for (size_t i = 0; i < s->bound_count; i++) {
     struct shared *shared = malloc(sizeof *shared);
@@ -370,8 +367,11 @@ static void share_sockets(struct supervisor *s, struct child *child) {
     uv_buf_t buf = uv_buf_init(n ? shared->bytes : NULL, (unsigned)n);
     if (n)
       shared->write.data = shared;
-    if (!n || uv_write(&shared->write, (uv_stream_t *)&child->control, &buf, 1, on_shared))
-      free(shared);
+    if (n && uv_write(&shared->write, (uv_stream_t *)&child->control, &buf, 1, on_shared) == 0)
+      continue;
+    free(shared);
+    uv_process_kill(&child->process, SIGKILL); /* it would wait for the socket */
+    break;
   }
 }
 
@@ -399,7 +399,8 @@ static void start_child(struct supervisor *s, struct child *replaces) {
   } else {
     child->next = s->children;
     s->children = child;
-    share_sockets(s, child);
+    if (!pie_listen_inherits)
+      share_sockets(s, child);
     uv_read_start((uv_stream_t *)&child->control, on_said_alloc, on_said);
   }
   free_command(s, command);

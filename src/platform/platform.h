@@ -175,11 +175,11 @@ extern const bool pie_socket_can_move;
  * socket. 0, or a negative error with why. */
 int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_local, char *url,
                     char *why, size_t why_size);
-/* What names the index-th listening socket that is handed down to a child process, for its
- * pie_listen_open. True: the child must be given it as its descriptor 3 + index. False: the child
- * must be sent what pie_listen_share gives, in that order, before all else on its standard input.
- */
-bool pie_listen_child_spec(size_t index, char *spec, size_t size);
+/* True: a child process is given the index-th listening socket as its descriptor 3 + index. False:
+ * it is sent what pie_listen_share gives, in that order, before all else on its standard input. */
+extern const bool pie_listen_inherits;
+/* What names it for the child's pie_listen_open. */
+void pie_listen_child_spec(size_t index, char *spec, size_t size);
 enum { PIE_SHARE_MAX = 1024 };
 size_t pie_listen_share(pie_socket socket, int pid, char *out); /* bytes; 0: it failed */
 /* Removes what listening left in the file system (the file of a Unix socket). */

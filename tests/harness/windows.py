@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
         "WINEPREFIX": str(REPO / "build" / "wine"),
         "WINEDEBUG": "-all",
         "PYISAPIE_HOME": path(os.environ["TEST_WINDOWS_PYTHON"]),
-        "PYTHONPATH": path(PACKAGES),
+        "PYTHONPATH": f"{path(PACKAGES)};{path(REPO / 'tests' / 'windows')}",
     }
 
 

@@ -128,9 +128,10 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
   return listen_tcp(spec, backlog, out, url, why, why_size);
 }
 
-bool pie_listen_child_spec(size_t index, char *spec, size_t size) {
+const bool pie_listen_inherits = true;
+
+void pie_listen_child_spec(size_t index, char *spec, size_t size) {
   snprintf(spec, size, "fd:%zu", 3 + index);
-  return true;
 }
 
 size_t pie_listen_share(pie_socket socket, int pid, char *out) {

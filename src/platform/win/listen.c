@@ -114,9 +114,10 @@ int pie_listen_open(const char *spec, int backlog, pie_socket *out, bool *is_loc
 }
 
 /* Handles keep their value in a child process. */
-bool pie_listen_child_spec(size_t index, char *spec, size_t size) {
+const bool pie_listen_inherits = false;
+
+void pie_listen_child_spec(size_t index, char *spec, size_t size) {
   snprintf(spec, size, SHARED "%zu", index);
-  return false;
 }
 
 size_t pie_listen_share(pie_socket socket, int pid, char *out) {
