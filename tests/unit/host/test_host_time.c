@@ -21,7 +21,10 @@ static int64_t began;
 
 static DWORD hello(EXTENSION_CONTROL_BLOCK *ecb) { return ext_answer(ecb, "hello"); }
 
+static char big[1 << 20]; /* what floods */
+
 static void start(served_proc proc, const char *const *settings) {
+  memset(big, 'x', sizeof big - 1);
   served_start(&served, SERVED_OURS, proc, settings);
   CHECK_HAS(served_ask(&served, GET_CLOSE), "HTTP/1.1 "); /* it is up */
 }
@@ -144,14 +147,11 @@ static void a_body_that_stands_still_is_given_up(void) {
   check_body_timeout(read_body_later);
 }
 
-static char big[1 << 20];
-
 /* As much as the client takes. */
 static DWORD flood(EXTENSION_CONTROL_BLOCK *ecb) {
   if (ext_path_is(ecb, "/"))
     return ext_answer(ecb, "hello");
   BOOL good = ext_head(ecb, "200 OK", "Content-Length: 1000000000\r\n\r\n", true);
-  memset(big, 'x', sizeof big - 1);
   for (int i = 0; i < 1000 && good; i++)
     good = ext_write(ecb, big);
   CHECK(!good);
