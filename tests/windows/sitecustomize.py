@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wine's propsys.dll lacks what _wmi calls, and ends the process: platform does without."""
+"""What Wine lacks ends the process when it is called; the standard library does without."""
 
 import sys
 
-sys.modules["_wmi"] = None  # type: ignore[assignment]
+sys.modules["_wmi"] = None  # type: ignore[assignment]  # for platform; propsys.VariantToString
+
+import _winapi  # noqa: E402
+
+if hasattr(_winapi, "CopyFile2"):  # for shutil
+    del _winapi.CopyFile2
