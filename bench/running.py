@@ -103,8 +103,8 @@ class Running:
     def _begin(self, command: list[str], names: dict[str, str], log: int) -> None:
         words = [re.sub(r"\{\w+\}", lambda m: names[m[0]], word) for word in command]
         self.processes.append(subprocess.Popen(
-            ["taskset", "-c", f"0-{self.server.cores - 1}", *words], cwd=APPS, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log,
+            ["taskset", "-c", f"0-{self.server.cores - 1}", *words],
+            cwd=APPS, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env={**_environment(), "PYTHONPATH": str(APPS), "BENCH_FILE": str(FILE)}))  # fmt: skip
 
     def _wait(self) -> None:
