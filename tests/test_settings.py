@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.paths import APPS
+from harness.paths import APPS, command
 from harness.serve import Serve, run
 
 WRONG_VALUES = {
@@ -205,3 +206,10 @@ def test_root_is_where_the_file_lies(serve: Callable[..., Serve], tmp_path: Path
     server = serve("", "--config", str(config), root=None)
     with server.client() as client:
         assert client.get("/").body == b"one"
+
+
+def test_the_list_can_be_cut_short() -> None:
+    listing = f"'{command()}' settings | head -1"
+    done = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("app ")
+    assert done.stderr == ""

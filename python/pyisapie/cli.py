@@ -218,6 +218,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _refuse(options.parser, unknown)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads it has seen enough: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (settings.SettingError, FileNotFoundError) as error:
         print(f"pyisapie: {error}", file=sys.stderr)
         return USAGE_ERROR
