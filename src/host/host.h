@@ -75,7 +75,7 @@ struct pie_exchange {
   struct pie_buf body;  /* decoded and not read yet */
   size_t body_at;
   int64_t body_taken; /* bytes given to the extension, with those ahead */
-  bool body_complete, body_failed, needs_continue;
+  bool body_complete, body_failed, needs_continue, body_direct;
   struct pie_pace body_pace;
   atomic_bool waiting; /* a thread waits for the socket */
 
