@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wsgi.input: the request body as it comes, through one buffer of fixed size. Its methods run with
- * the object's lock, but for the time in which they wait for the client: then busy is set.
+ * wsgi.input: the request body as it comes, through one buffer of fixed size; large reads go past
+ * it. Its methods run with the object's lock, but for the time in which they wait for the client:
+ * then busy is set.
  */
 #include "base/str.h"
 #include "engine/call.h"
@@ -9,12 +10,16 @@
 
 #include <string.h>
 
-enum { BUFFER_SIZE = 64 * 1024 };
+enum {
+  BUFFER_SIZE = 64 * 1024,
+  PIECE_MAX = 1024 * 1024 /* of a read that goes past the buffer; memory is taken in such steps */
+};
 
 typedef struct {
   PyObject_HEAD struct pie_call *call; /* NULL when the request is over */
   char *buffer;                        /* BUFFER_SIZE bytes, from the first use on */
   size_t at, end;                      /* what of it is unread */
+  int64_t left;                        /* of the body; PIE_LENGTH_UNKNOWN */
   bool ended;
   atomic_bool busy; /* a thread is in a read, without the lock */
 } PieWsgiInput;
@@ -32,6 +37,23 @@ static int usable(PieWsgiInput *self) {
   return -1;
 }
 
+/* From the client, past the buffer: number of bytes, 0 at the end of the body, -1 with an
+ * exception. */
+static Py_ssize_t receive(PieWsgiInput *self, char *out, size_t n) {
+  if (self->busy || usable(self)) {
+    if (!PyErr_Occurred())
+      PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
+    return -1;
+  }
+  self->busy = true;
+  Py_ssize_t got = pie_call_read(self->call, out, n);
+  self->busy = false;
+  if (got > 0 && self->left > 0)
+    self->left -= got;
+  self->ended = got == 0 || self->left == 0;
+  return got;
+}
+
 /* Fills the empty buffer: 1, 0 at the end of the body, -1 with an exception. */
 static int fill(PieWsgiInput *self) {
   if (self->at < self->end)
@@ -42,18 +64,12 @@ static int fill(PieWsgiInput *self) {
     PyErr_NoMemory();
     return -1;
   }
-  if (self->busy || usable(self)) {
-    if (!PyErr_Occurred())
-      PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
+  Py_ssize_t got = receive(self, self->buffer, BUFFER_SIZE);
+  if (got < 0)
     return -1;
-  }
-  self->busy = true;
-  Py_ssize_t got = pie_call_read(self->call, self->buffer, BUFFER_SIZE);
-  self->busy = false;
   self->at = 0;
-  self->end = got > 0 ? (size_t)got : 0;
-  self->ended = got == 0;
-  return got < 0 ? -1 : got > 0;
+  self->end = (size_t)got;
+  return got > 0;
 }
 
 /* Objects of less than two bytes are shared by all of Python and must not be resized: hence the
@@ -106,14 +122,40 @@ static int parse_size(PyObject *const *args, Py_ssize_t count, size_t *limit) {
   return 0;
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* What a large read can still expect, in one piece. */
+static size_t next_piece(const PieWsgiInput *self, size_t limit) {
+  size_t expected = self->left > 0 ? (size_t)least((uint64_t)self->left, PIECE_MAX) : BUFFER_SIZE;
+  return least(limit, expected);
+}
+
+/* Straight to where it belongs: 1, 0 at the end of the body, -1 with an exception. */
+static int gather_directly(PieWsgiInput *self, struct gather *g, size_t *limit) {
+  size_t room = g->bytes ? (size_t)(PyBytes_GET_SIZE(g->bytes) - g->used) : 0;
+  if (!room && gather_reserve(g, next_piece(self, *limit)))
+    return -1;
+  room = least((size_t)(PyBytes_GET_SIZE(g->bytes) - g->used), PIECE_MAX);
+  Py_ssize_t got = receive(self, PyBytes_AS_STRING(g->bytes) + g->used, least(room, *limit));
+  if (got <= 0)
+    return (int)got;
+  g->used += got;
+  *limit -= (size_t)got;
+  return 1;
+}
+
 static PyObject *read_bytes(PieWsgiInput *self, size_t limit) {
   struct gather g = {0};
   int more = 1, err = 0;
-  while (limit && !err && (more = fill(self)) > 0) {
-    size_t n = self->end - self->at < limit ? self->end - self->at : limit;
-    err = gather_add(&g, self->buffer + self->at, n);
-    self->at += n;
-    limit -= n;
+  while (limit && !err && more > 0) {
+    if (self->at == self->end && limit >= BUFFER_SIZE && !self->ended) {
+      more = gather_directly(self, &g, &limit);
+    } else if ((more = fill(self)) > 0) {
+      size_t n = least(self->end - self->at, limit);
+      err = gather_add(&g, self->buffer + self->at, n);
+      self->at += n;
+      limit -= n;
+    }
   }
   return gather_end(&g, err || more < 0);
 }
@@ -261,7 +303,8 @@ PyObject *pie_wsgi_input_new(struct pie_call *call) {
   self->buffer = NULL;
   self->at = self->end = 0;
   self->busy = false;
-  self->ended = call->info->content_length == PIE_LENGTH_NONE;
+  self->left = call->info->content_length;
+  self->ended = self->left == PIE_LENGTH_NONE || self->left == 0;
   return (PyObject *)self;
 }
 
