@@ -349,10 +349,16 @@ static int serve_in_turn(struct pie_lane *lane, struct pie_call *call) {
   pie_mutex_lock(&lane->lock);
   int64_t now = pie_clock_us();
   note_time(lane, now, now - began);
-  ran(lane);
+  lane->running--;
+  if (lane->turn_waiting)
+    pie_cond_signal(&lane->turn);
   pie_mutex_unlock(&lane->lock);
   if (!err)
-    pie_call_part(call); /* meanwhile another one has its turn */
+    pie_call_part(call); /* meanwhile another one has its turn; the end waits for this one */
+  pie_mutex_lock(&lane->lock);
+  lane->running++;
+  ran(lane);
+  pie_mutex_unlock(&lane->lock);
   return err;
 }
 
