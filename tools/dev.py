@@ -187,9 +187,11 @@ def machine() -> Environment:
 
 
 def environment_of(name: str) -> Environment:
-    """The environment of a part such as cpython-3.14-linux, or of a python's path."""
+    """The environment of 3.14, of a part such as cpython-3.14-linux, or of a python's path."""
     if os.sep in name:
         return Environment(Path(name), f".venv-{Path(name).name}")
+    if name[0].isdigit():
+        name = f"cpython-{name}-linux"
     version = name.split("-")[1]
     return Environment(part(name) / "bin" / f"python{version}", f".venv-{version}")
 
