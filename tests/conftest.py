@@ -18,7 +18,7 @@ from harness.logs import Log
 from harness.paths import APACHE as APACHE_SAMPLES
 from harness.paths import APPS, DEMO, REAL_APPS, TEST_MODE
 from harness.serve import Serve
-from harness.site import APACHE, HOSTS, QUIRKS, Site, modules, mounts
+from harness.site import APACHE, HOSTS, IIS, QUIRKS, Site, modules, mounts
 
 TAIL = 6000  # characters of each log that a failure shows
 
@@ -82,6 +82,11 @@ def pytest_runtest_makereport(
             if text:
                 report.sections.append((f"log of {name}", text[-TAIL:]))
     return report
+
+
+def as_seen(path: Path) -> str:
+    """A path as the servers see it."""
+    return windows.path(path) if windows.NAME else str(path)
 
 
 def vhost(name: str, app: str, root: Path, path: str = "/") -> str:
@@ -181,8 +186,7 @@ class Servers:
         return self._second
 
     def _data(self, name: str, folder: Path) -> dict[str, str]:
-        path = windows.path if windows.NAME else str
-        return {"DEMO_DATA": path(folder / "demo"), "DAV_ROOT": path(folder / "dav")}
+        return {"DEMO_DATA": as_seen(folder / "demo"), "DAV_ROOT": as_seen(folder / "dav")}
 
     def site(self, server: str, what: str) -> Site:
         """The site "apps", "real" or "demo" on one of HOSTS."""
@@ -200,11 +204,13 @@ class Servers:
             "demo": (DEMO_APP, DEMO),
         }[what]
         folder = self.folder / f"{server}-{what}"
-        quirks = server == QUIRKS
-        args = ["--quirks", "apache"] if quirks else []
-        serve = Serve(folder, app, *args, root=root, env=self._data(server, folder))
+        args = {QUIRKS: ["--quirks", "apache"], IIS: ["--quirks", "iis"]}.get(server, [])
+        env = self._data(server, folder)
+        if server == IIS:  # it has no other way to tell the extension
+            env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": as_seen(root)}
+        serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
-        return self._stack.enter_context(serve).site(quirks)
+        return self._stack.enter_context(serve).site(server)
 
 
 @pytest.fixture(scope="session")

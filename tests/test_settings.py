@@ -19,7 +19,7 @@ WRONG_VALUES = {
     "access-log": ["yes", "Combined "],
     "log-level": ["loud"],
     "strict-isapi": ["maybe"],
-    "quirks": ["iis"],
+    "quirks": ["nginx"],
     "bind": [
         "127.0.0.1",
         "99999",

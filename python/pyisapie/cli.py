@@ -53,7 +53,7 @@ GROUPS = {
         "shutdown-timeout",
     ),
     "logs": ("log", "log-level", "access-log", "access-log-file", "show-errors", "server-header"),
-    "for tests of ISAPI extensions": ("strict-isapi", "quirks"),
+    "for tests of ISAPI extensions": ("strict-isapi", "quirks", "applications"),
 }
 
 

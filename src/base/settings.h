@@ -89,8 +89,10 @@
     "the Server field of responses; empty for none")                                               \
   X(STRICT_ISAPI, "strict-isapi", SWITCH, "off", 0, 0, HOST,                                       \
     "end the process with a message when the extension breaks the ISAPI contract")                 \
-  X(QUIRKS, "quirks", CHOICE, "none|apache", 0, 0, HOST,                                           \
-    "behave like another ISAPI host: apache is httpd's mod_isapi")
+  X(QUIRKS, "quirks", CHOICE, "none|apache|iis", 0, 0, HOST,                                       \
+    "behave like another ISAPI host, for tests: apache is httpd's mod_isapi")                      \
+  X(APPLICATIONS, "applications", TEXT, "", 0, 0, HOST,                                            \
+    "with quirks iis: the applications and their folders, such as /=DIR,/shop=DIR")
 
 enum pie_setting_type {
   PIE_SETTING_TEXT,

@@ -95,13 +95,14 @@ struct pie_lane {
   int threads, waiting; /* of the lane's own */
   int tickets;          /* of waiting threads, how many have been woken */
   int turn_waiting;
-  int64_t taken_us;    /* when a request was last taken up, or a thread was woken for it */
-  int64_t typical_us;  /* what requests mostly take */
-  int64_t restless_us; /* when one was last held up, or lasted long */
-  int64_t calm_us;     /* how long after that the host's thread may serve the queue */
-  bool offered;        /* one of the lane's threads waits for the host's to take the queue over, */
-  bool host_serves;    /* which it has, request by request; */
-  bool helping;        /* it does so right now */
+  int64_t taken_us;          /* when a request was last taken up, or a thread was woken for it */
+  int64_t typical_us;        /* what requests mostly take */
+  int64_t restless_until_us; /* after one was held up, or lasted long: before that the host's
+                              * thread may not serve the queue, */
+  int64_t restless_max_us;   /* at most for so long */
+  bool offered;     /* one of the lane's threads waits for the host's to take the queue over, */
+  bool host_serves; /* which it has, request by request; */
+  bool helping;     /* it does so right now */
   atomic_bool stopping;
 };
 

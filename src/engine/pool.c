@@ -10,6 +10,7 @@ enum {
   WATCH_MS = 1,
   WATCH_QUIET_MAX = 20, /* looks at empty queues before it sleeps */
   STALL_FACTOR = 3,     /* of a typical request's time */
+  LONG_FACTOR = 4,      /* the same */
   TURN_YIELDS = 3       /* before a thread sleeps */
 };
 
@@ -95,13 +96,23 @@ static struct pie_call *call_new(struct pie_lane *lane) {
 
 static void thread_main(void *arg);
 
+/* A request has lasted for so long. */
+static void be_restless(struct pie_lane *lane, int64_t now, int64_t us) {
+  int64_t until = lane->restless_until_us > now ? lane->restless_until_us : now;
+  until += us * PIE_LONG_REST;
+  int64_t last = now + lane->restless_max_us;
+  lane->restless_until_us = until < last ? until : last;
+}
+
 /* With the lock held: one more thread looks at the queue. */
 static void kick(struct pie_lane *lane) {
   struct pie_thread thread;
   size_t stack = lane->engine->config.stack_size;
   if (!has_slot(lane))
     return;
-  lane->taken_us = lane->restless_us = pie_clock_us();
+  int64_t now = pie_clock_us(), waited = lane->running ? now - lane->taken_us : 0;
+  be_restless(lane, now, waited > PIE_OFFER_US ? waited : PIE_OFFER_US);
+  lane->taken_us = now;
   lane->offered = lane->host_serves = false;
   if (lane->waiting > lane->tickets) {
     lane->tickets++;
@@ -122,8 +133,8 @@ static int64_t stall_us(const struct pie_lane *lane) {
 
 /* Follows the median. */
 static void note_time(struct pie_lane *lane, int64_t now, int64_t us) {
-  if (us > PIE_LONG_US)
-    lane->restless_us = now;
+  if (us > PIE_LONG_US && us > lane->typical_us * LONG_FACTOR)
+    be_restless(lane, now, us);
   lane->typical_us += us > lane->typical_us ? lane->typical_us / 16 + 1 : -lane->typical_us / 16;
 }
 
@@ -143,7 +154,7 @@ static bool gives_way(struct pie_lane *lane, int64_t began_us) {
 /* With the lock held: offers the queue to the host's thread, if that can serve it. */
 static bool offers(struct pie_lane *lane, bool host_idles) {
   lane->offered = host_idles && lane->queued && !lane->running && !lane->stopping &&
-                  pie_clock_us() - lane->restless_us > lane->calm_us;
+                  pie_clock_us() > lane->restless_until_us;
   return lane->offered;
 }
 
@@ -467,7 +478,7 @@ static void lane_init(struct pie_lane *lane, struct pie_engine *engine, size_t i
   lane->world = &engine->worlds[index % engine->world_count];
   lane->threads_max = share(config->threads, lanes_of_world, index / engine->world_count);
   lane->queue_max = share(config->queue, engine->lane_count, index);
-  lane->calm_us = PIE_CALM_US;
+  lane->restless_max_us = PIE_RESTLESS_US;
   pie_mutex_init(&lane->lock);
   pie_cond_init(&lane->work);
   pie_cond_init(&lane->turn);

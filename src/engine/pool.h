@@ -12,9 +12,10 @@
  *   request. Another one is woken when nothing has been taken up for PIE_STALL_US, or three times
  *   as long as requests mostly take, by the next request that comes or by the watchdog. One whose
  *   request lasted gives way to it afterwards.
- * - Back in place: a queue that never gets empty would keep it so for ever. When no request has
- *   lasted for PIE_CALM_US, the lane's thread offers the queue to the thread that brings requests.
- *   With each one it brings that serves two which wait, until none do.
+ * - Back in place: a queue that never gets empty would keep it so for ever. When of late no more
+ *   than a PIE_LONG_REST-th of the time went to long requests, the lane's thread offers the queue
+ * to the thread that brings requests. With each one it brings that serves two which wait, until
+ * none do.
  * - Where there are several lanes, each group of the host's threads has one of them; what is not
  *   served in place goes to the lane that has the least to do.
  * - In turn: where the host can neither idle nor let requests pend (mod_isapi), its threads run
@@ -29,8 +30,9 @@
 enum {
   PIE_STALL_US = 300,
   PIE_STALL_MAX_US = 5000,
-  PIE_CALM_US = 1000000,
-  PIE_LONG_US = 5000,  /* a request that takes more is nothing for the host's thread */
+  PIE_RESTLESS_US = 1000000,
+  PIE_LONG_US = 5000,  /* a request that takes more is nothing for the host's thread, */
+  PIE_LONG_REST = 20,  /* nor are others for so many times as long */
   PIE_OFFER_US = 1000, /* how long an offer stands */
   PIE_HELP = 2         /* requests that the host's thread serves for one that it brings */
 };

@@ -47,7 +47,9 @@ static BOOL WINAPI read_client(HCONN id, LPVOID buffer, LPDWORD size) {
     *size = 0; /* mod_isapi has read in vain, before "100 Continue" */
     return TRUE;
   }
-  int64_t got = pie_body_read(x, buffer, *size);
+  if (pie_fault(x, 4) && *size)
+    *size = 1 + pie_fault_number(x, *size < 8 ? *size : 8);
+  int64_t got = pie_fault_client_goes(x) ? -PIE_EGONE : pie_body_read(x, buffer, *size);
   *size = got > 0 ? (DWORD)got : 0;
   return got < 0 ? refuse(ERROR_READ_FAULT) : TRUE;
 }
@@ -74,10 +76,12 @@ static bool count_body(struct pie_exchange *x, const char *bytes, uint64_t n) {
 
 static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   struct pie_span span = {buffer, *size};
-  if (x->broken)
+  if (x->broken || pie_fault_client_goes(x))
     return refuse(ERROR_NETNAME_DELETED);
   if (!span.n)
     return TRUE;
+  if (pie_fault(x, 4))
+    *size = (DWORD)(span.n = 1 + pie_fault_number(x, *size));
   int err = pie_ecb_flush_head(x);
   if (!err && !count_body(x, buffer, *size))
     return TRUE;
@@ -97,25 +101,46 @@ struct async {
   DWORD size;
   intptr_t file;
   uint64_t offset;
-  enum { ASYNC_WRITE, ASYNC_READ, ASYNC_FILE } what;
+  const HSE_RESPONSE_VECTOR *vector;
+  enum { ASYNC_WRITE, ASYNC_READ, ASYNC_FILE, ASYNC_VECTOR, ASYNC_URL } what;
   PFN_HSE_IO_COMPLETION completion;
   PVOID context;
 };
 
+static BOOL vector_now(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v);
+
+static bool do_async(const struct async *a, DWORD *size) {
+  struct pie_exchange *x = a->x;
+  *size = a->size;
+  if (pie_fault_client_goes(x))
+    return false;
+  switch (a->what) {
+  case ASYNC_WRITE:
+    return write_now(x, a->buffer, size);
+  case ASYNC_READ: {
+    if (pie_fault(x, 4) && *size)
+      *size = 1 + pie_fault_number(x, *size < 8 ? *size : 8);
+    int64_t got = pie_body_read(x, a->buffer, *size);
+    *size = got > 0 ? (DWORD)got : 0;
+    return got >= 0;
+  }
+  case ASYNC_FILE:
+    return !count_body(x, NULL, a->size) || pie_output_file(x, a->file, a->offset, a->size) == 0;
+  case ASYNC_VECTOR:
+    return vector_now(x, a->vector);
+  case ASYNC_URL:
+    return pie_iis_exec_url(x, a->buffer) == 0;
+  }
+  return false;
+}
+
 static void run_async(void *arg) {
   struct async a = *(struct async *)arg;
+  DWORD size;
   free(arg);
-  DWORD size = a.size;
-  bool good = true;
-  if (a.what == ASYNC_WRITE)
-    good = write_now(a.x, a.buffer, &size);
-  else if (a.what == ASYNC_READ) {
-    int64_t got = pie_body_read(a.x, a.buffer, size);
-    good = got >= 0;
-    size = good ? (DWORD)got : 0;
-  } else {
-    good = !count_body(a.x, NULL, a.size) || pie_output_file(a.x, a.file, a.offset, a.size) == 0;
-  }
+  if (pie_fault(a.x, 4))
+    pie_thread_sleep_ms((int)pie_fault_number(a.x, 5));
+  bool good = do_async(&a, &size);
   atomic_store(&a.x->io_active, false);
   if (a.completion)
     a.completion(&a.x->ecb, a.context, good ? size : 0, good ? 0 : ERROR_NETNAME_DELETED);
@@ -128,11 +153,19 @@ static BOOL start_async(struct async what) {
     return breach(x, "an asynchronous operation without HSE_REQ_IO_COMPLETION");
   if (atomic_exchange(&x->io_active, true))
     return breach(x, "a second asynchronous operation while one is pending");
+  bool early = pie_fault(x, 4); /* it completes before this call is back, */
+  if (pie_fault(x, 30)) {       /* or is not begun at all */
+    atomic_store(&x->io_active, false);
+    return refuse(ERROR_NETNAME_DELETED);
+  }
   struct async *copy = malloc(sizeof *copy);
   if (copy) {
     *copy = what;
     if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0) {
-      pie_thread_detach(&thread);
+      if (early)
+        pie_thread_join(&thread);
+      else
+        pie_thread_detach(&thread);
       return TRUE;
     }
   }
@@ -262,12 +295,19 @@ static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   return err;
 }
 
-static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
-  if (x->broken)
-    return refuse(ERROR_NETNAME_DELETED);
-  const char *wrong = vector_breach(x, v);
-  if (wrong)
-    return breach(x, wrong);
+/* Without HSE_IO_TRY_SKIP_CUSTOM_ERRORS IIS has its own pages for such a status (section 7). */
+static bool is_replaced(const struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  bool is_error = (v->dwFlags & HSE_IO_SEND_HEADERS) && v->pszStatus[0] >= '4';
+  return x->conn->worker->iis && is_error && !(v->dwFlags & HSE_IO_TRY_SKIP_CUSTOM_ERRORS);
+}
+
+static BOOL vector_now(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  if (is_replaced(x, v)) {
+    int64_t status = 500;
+    pie_str_to_int64((struct pie_str){v->pszStatus, 3}, &status);
+    pie_output_refusal(x, (int)status, "The server's own error page.");
+    return TRUE;
+  }
   if (v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
     x->wants_close = true;
   struct pie_buf *out = pie_output_open(x);
@@ -279,6 +319,64 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   err = err ? err : closed;
   x->final_sent = !err && (v->dwFlags & HSE_IO_FINAL_SEND);
   return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
+}
+
+static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  if (x->broken || pie_fault_client_goes(x))
+    return refuse(ERROR_NETNAME_DELETED);
+  const char *wrong = vector_breach(x, v);
+  if (wrong)
+    return breach(x, wrong);
+  if (!(v->dwFlags & HSE_IO_ASYNC))
+    return vector_now(x, v);
+  return start_async((struct async){.x = x,
+                                    .what = ASYNC_VECTOR,
+                                    .vector = v,
+                                    .completion = x->completion,
+                                    .context = x->completion_context});
+}
+
+/* ---- EXEC_URL ---- */
+
+/* Where the wildcard map is not left out the extension would be asked again, for ever. */
+static BOOL exec_url(struct pie_exchange *x, const HSE_EXEC_URL_INFO *info) {
+  if (x->head_sent)
+    return breach(x, "EXEC_URL after the response header");
+  if (!(info->dwExecUrlFlags & HSE_EXEC_URL_IGNORE_CURRENT_INTERCEPTOR))
+    return breach(x, "EXEC_URL without HSE_EXEC_URL_IGNORE_CURRENT_INTERCEPTOR");
+  return start_async((struct async){.x = x,
+                                    .what = ASYNC_URL,
+                                    .buffer = info->pszUrl,
+                                    .completion = x->completion,
+                                    .context = x->completion_context});
+}
+
+static BOOL exec_url_status(struct pie_exchange *x, HSE_EXEC_URL_STATUS *status) {
+  *status = (HSE_EXEC_URL_STATUS){.uHttpStatusCode = x->child_status};
+  return x->child_status ? TRUE : refuse(ERROR_INVALID_PARAMETER);
+}
+
+static BOOL give_token(struct pie_exchange *x, HANDLE *out) {
+  intptr_t token = pie_token_of_user();
+  (void)x;
+  if (!token)
+    return refuse(ERROR_INVALID_PARAMETER);
+  *out = (HANDLE)token;
+  return TRUE;
+}
+
+/* What only IIS has. */
+static BOOL iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer) {
+  switch (code) {
+  case HSE_REQ_EXEC_URL:
+    return exec_url(x, buffer);
+  case HSE_REQ_GET_EXEC_URL_STATUS:
+    return exec_url_status(x, buffer);
+  case HSE_REQ_GET_IMPERSONATION_TOKEN:
+    return give_token(x, buffer);
+  default:
+    return refuse(ERROR_INVALID_PARAMETER);
+  }
 }
 
 /* ---- TRANSMIT_FILE ---- */
@@ -361,6 +459,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     return apache_support(x, code, buffer);
   switch (code) {
   case HSE_REQ_PIE_REQUEST:
+    if (x->conn->worker->iis)
+      return refuse(ERROR_INVALID_PARAMETER);
     *(const struct pie_isapi_request **)buffer = pie_ecb_share(x);
     return TRUE;
   case HSE_REQ_VECTOR_SEND:
@@ -399,8 +499,10 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     *(BOOL *)buffer = x->conn->parser.keep_alive;
     return TRUE;
   case HSE_REQ_SET_FLUSH_FLAG:
+    x->flushes = buffer != NULL;
+    return TRUE;
   case HSE_APPEND_LOG_PARAMETER:
-    return TRUE; /* nothing is held back; the access log has a form of its own */
+    return TRUE; /* the access log has a form of its own */
   case HSE_REQ_REPORT_UNHEALTHY:
     pie_log(x->conn->worker->log, PIE_LOG_ERROR, "the extension reports itself unhealthy: %s",
             buffer ? (const char *)buffer : "no reason given");
@@ -408,7 +510,7 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     uv_async_send(&x->conn->worker->first->wake);
     return TRUE;
   default:
-    return refuse(ERROR_INVALID_PARAMETER);
+    return x->conn->worker->iis ? iis_support(x, code, buffer) : refuse(ERROR_INVALID_PARAMETER);
   }
 }
 
@@ -431,6 +533,7 @@ void pie_ecb_fill(struct pie_exchange *x) {
   struct pie_str type = PIE_STR("");
   struct pie_arena *arena = &x->arena;
   bool apache = x->conn->worker->apache;
+  struct pie_str path = x->conn->worker->iis ? pie_iis_narrow(x, x->path) : x->path;
   pie_http_find(parser, PIE_STR("Content-Type"), &type);
   int64_t length = parser->content_length;
   bool unknown = parser->chunked || length >= (int64_t)UINT32_MAX;
@@ -441,7 +544,7 @@ void pie_ecb_fill(struct pie_exchange *x) {
       .dwHttpStatusCode = apache ? 0 : 200,
       .lpszMethod = text(pie_buf_str(&parser->method)),
       .lpszQueryString = text(pie_arena_copy(arena, parser->query)),
-      .lpszPathInfo = or_null(x, x->path),
+      .lpszPathInfo = or_null(x, path),
       .lpszPathTranslated = or_null(x, PIE_STR("")),
       .lpszContentType = or_null(x, pie_arena_copy(arena, type)),
       .cbTotalBytes = apache    ? apache_total(x)

@@ -48,11 +48,19 @@ static struct pie_str all_http(struct pie_exchange *x) {
 }
 
 static struct pie_str appl_md_path(struct pie_exchange *x) {
-  (void)x;
-  return PIE_STR("/LM/W3SVC/1/ROOT");
+  static const struct pie_str root = PIE_STR_INIT("/LM/W3SVC/1/ROOT");
+  struct pie_str mount = x->conn->worker->iis ? pie_iis_app_of(x).mount : PIE_STR("");
+  char *out = pie_arena_alloc(&x->arena, root.n + mount.n + 1);
+  if (!mount.n || !out)
+    return root;
+  memcpy(out, root.p, root.n);
+  memcpy(out + root.n, mount.p, mount.n);
+  return (struct pie_str){out, root.n + mount.n};
 }
 
 static struct pie_str physical_path(struct pie_exchange *x) {
+  if (x->conn->worker->iis)
+    return pie_iis_app_of(x).folder;
   return pie_str_from(pie_settings_text(x->conn->worker->settings, PIE_SET_ROOT));
 }
 
@@ -100,8 +108,10 @@ static struct pie_str script(struct pie_exchange *x) {
 }
 
 static struct pie_str software(struct pie_exchange *x) {
-  return x->conn->worker->apache ? PIE_STR("Apache/2.4 (quirks)")
-                                 : pie_str_from(x->conn->worker->software);
+  const struct pie_worker *worker = x->conn->worker;
+  return worker->apache ? PIE_STR("Apache/2.4 (quirks)")
+         : worker->iis  ? PIE_STR("Microsoft-IIS/10.0")
+                        : pie_str_from(worker->software);
 }
 
 /* The name that the client used, without its port; else the address it reached. */
@@ -133,11 +143,12 @@ struct row {
   const char *name;
   variable_fn get;
   enum { BOTH, IIS_ONLY, APACHE_ONLY } where;
+  bool narrowed; /* on IIS it goes through the system's code page, but for its UNICODE_ form */
 };
 
 static const struct row rows[] = {
     {"ALL_RAW", all_raw, BOTH},
-    {"SCRIPT_NAME", script, BOTH},
+    {"SCRIPT_NAME", script, BOTH, true},
     {"HTTP_URL", url, IIS_ONLY},
     {"SERVER_NAME", server_name, BOTH},
     {"SERVER_PORT", server_port, BOTH},
@@ -149,15 +160,15 @@ static const struct row rows[] = {
     {"AUTH_TYPE", empty, BOTH},
     {"HTTPS", off, IIS_ONLY},
     {"SERVER_PORT_SECURE", zero, BOTH},
-    {"APPL_MD_PATH", appl_md_path, IIS_ONLY},
-    {"APPL_PHYSICAL_PATH", physical_path, IIS_ONLY},
+    {"APPL_MD_PATH", appl_md_path, IIS_ONLY, true},
+    {"APPL_PHYSICAL_PATH", physical_path, IIS_ONLY, true},
     {"CONTENT_LENGTH", content_length, BOTH},
     {"CONTENT_TYPE", content_type, BOTH},
     {"REQUEST_METHOD", method, BOTH},
-    {"PATH_INFO", path, BOTH},
+    {"PATH_INFO", path, BOTH, true},
     {"PATH_TRANSLATED", empty, IIS_ONLY},
     {"QUERY_STRING", query, BOTH},
-    {"URL", path, IIS_ONLY},
+    {"URL", path, IIS_ONLY, true},
     {"UNENCODED_URL", url, IIS_ONLY},
     {"REQUEST_URI", url, APACHE_ONLY},
     {"ALL_HTTP", all_http, BOTH},
@@ -191,15 +202,21 @@ static struct answer from_header(struct pie_exchange *x, struct pie_str name) {
   return (struct answer){false, PIE_STR("")};
 }
 
-static struct answer find(struct pie_exchange *x, struct pie_str name) {
-  bool apache = x->conn->worker->apache;
+static struct answer find(struct pie_exchange *x, struct pie_str name, bool wide) {
+  bool apache = x->conn->worker->apache, iis = x->conn->worker->iis;
+  struct pie_str set;
+  if (iis && pie_iis_variable(x, name, &set))
+    return (struct answer){true, wide ? set : pie_iis_narrow(x, set)};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct pie_str have = pie_str_from(rows[i].name);
     bool here = rows[i].where == BOTH || (rows[i].where == APACHE_ONLY) == apache;
-    if (here && pie_str_equal_nocase(have, name))
-      return (struct answer){true, rows[i].get(x)};
+    if (here && pie_str_equal_nocase(have, name)) {
+      struct pie_str value = rows[i].get(x);
+      bool narrows = iis && rows[i].narrowed && !wide;
+      return (struct answer){true, narrows ? pie_iis_narrow(x, value) : value};
+    }
   }
-  if (pie_str_starts_nocase(name, PIE_STR("PYISAPIE_")))
+  if (pie_str_starts_nocase(name, PIE_STR("PYISAPIE_")) && !x->conn->worker->iis)
     return from_setting(x, name);
   if (pie_str_starts_nocase(name, PIE_STR("HTTP_")))
     return from_header(x, name);
@@ -312,7 +329,7 @@ BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR text, LPVOID buffer, LPDWORD si
     return refuse(ERROR_INVALID_INDEX);
   if (wide)
     name = (struct pie_str){name.p + 8, name.n - 8};
-  struct answer answer = find(x, name);
+  struct answer answer = find(x, name, wide);
   if (!answer.known)
     return refuse(ERROR_INVALID_INDEX);
   return wide ? give_wide(answer.value, buffer, size) : give(answer.value, buffer, size);

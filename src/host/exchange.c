@@ -103,6 +103,7 @@ static int prepare(struct pie_exchange *x) {
   x->body = ahead;
   x->body_taken = (int64_t)x->ahead.n;
   x->needs_continue = p->expects_continue && !x->ahead.n && !x->body_complete;
+  pie_faults_begin(x);
   if (x->conn->worker->access)
     x->started_us = (uint64_t)pie_clock_unix_us();
   return 0;
@@ -212,6 +213,8 @@ void pie_exchange_end(struct pie_exchange *x) {
   }
   pie_ecb_flush_head(x);
   end_self_chunked(x);
+  if (conn->worker->iis)
+    pie_output_flush(conn); /* what response buffering has kept */
   if (!x->head_sent && !x->broken) {
     pie_conn_refuse(conn, 500, "The extension gave no response.");
     return;

@@ -92,6 +92,11 @@ struct pie_exchange {
   bool self_chunked;                        /* framed by us (quirks) */
   struct pie_buf held_status, held_headers; /* quirks: they leave with the first body byte */
 
+  /* When we play IIS. */
+  bool flushes;          /* the extension has turned response buffering off */
+  uint16_t child_status; /* of EXEC_URL */
+  atomic_uint faults;    /* misfortune, as random numbers; 0: none */
+
   PFN_HSE_IO_COMPLETION completion;
   PVOID completion_context;
   atomic_bool io_active; /* an asynchronous operation runs */
@@ -194,7 +199,7 @@ struct pie_worker {
   struct pie_log_file *access;
   struct pie_extension extension;
   struct pie_http_limits limits;
-  bool strict, apache, in_threads;
+  bool strict, apache, iis, in_threads;
   char door_path[PIE_PATH_MAX];
   char software[64];
   char server_line[PIE_SETTING_VALUE_MAX + 16]; /* "Server: ...\r\n", or empty; */
@@ -326,6 +331,19 @@ _Noreturn void pie_strict_breach(struct pie_worker *worker, const char *what);
 /* ecb_variables.c */
 const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x); /* HSE_REQ_PIE_REQUEST */
 BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR name, LPVOID buffer, LPDWORD size);
+
+/* iis.c */
+struct pie_iis_app {
+  struct pie_str mount, folder; /* "/shop"; the root's is empty */
+};
+struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x);
+bool pie_iis_variable(const struct pie_exchange *x, struct pie_str name, struct pie_str *value);
+struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text);
+int pie_iis_exec_url(struct pie_exchange *x, const char *url); /* 0 or negative error */
+void pie_faults_begin(struct pie_exchange *x);
+bool pie_fault(struct pie_exchange *x, uint32_t one_in);
+uint32_t pie_fault_number(struct pie_exchange *x, uint32_t below);
+bool pie_fault_client_goes(struct pie_exchange *x);
 
 /* body.c: the thread that owns the exchange */
 int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);

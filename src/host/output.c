@@ -170,7 +170,17 @@ static bool may_hold_piece(struct pie_exchange *x) {
   return x->conn->out.n <= HOLD_MAX / 2 && pie_loop_has_loop(x);
 }
 
+/* IIS keeps a response until it is whole or large, if the extension does not ask for the contrary.
+ */
+static bool iis_holds(struct pie_exchange *x) {
+  return x->conn->worker->iis && !x->flushes && x->conn->out.n <= HOLD_MAX;
+}
+
 int pie_output_close(struct pie_exchange *x, bool response_is_whole) {
+  if (!response_is_whole && iis_holds(x)) {
+    end(x->conn);
+    return 0;
+  }
   bool hold = response_is_whole ? may_hold(x) : may_hold_piece(x);
   int err = hold ? 0 : send_held(x);
   end(x->conn);

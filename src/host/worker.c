@@ -262,9 +262,9 @@ static int load_extension(struct pie_worker *worker) {
   memcpy(&extension->proc, &found, sizeof found);
   found = symbol(lib, "TerminateExtension");
   memcpy(&extension->terminate, &found, sizeof found);
-  found = symbol(lib, "HttpExtensionWarm");
+  found = worker->iis ? NULL : symbol(lib, "HttpExtensionWarm");
   memcpy(&extension->warm, &found, sizeof found);
-  found = symbol(lib, "HttpExtensionIdle");
+  found = worker->iis ? NULL : symbol(lib, "HttpExtensionIdle");
   memcpy(&extension->idle, &found, sizeof found);
   HSE_VERSION_INFO info = {0};
   if (extension->proc && version && version(&info)) {
@@ -364,6 +364,7 @@ static void set_up(struct pie_worker *worker, struct pie_host *host) {
   };
   worker->strict = settings->number[PIE_SET_STRICT_ISAPI] != 0;
   worker->apache = pie_settings_is(settings, PIE_SET_QUIRKS, "apache");
+  worker->iis = pie_settings_is(settings, PIE_SET_QUIRKS, "iis");
   snprintf(worker->door_path, sizeof worker->door_path, "%s", host->door);
   snprintf(worker->software, sizeof worker->software, "pyisapie/%s", PIE_VERSION);
   const char *server = pie_settings_text(settings, PIE_SET_SERVER_HEADER);

@@ -142,6 +142,13 @@ void pie_os_error_set(uint32_t code);
 void pie_os_error_text(uint32_t code, char *out, size_t n);
 const char *pie_signal_text(int signal);
 
+/* Who the current thread acts as. On Windows tokens are HANDLEs; elsewhere there are none (0, and
+ * -PIE_ENOTSUP). */
+intptr_t pie_token_of_user(void);        /* one of this process's own user, kept for good; or 0 */
+int pie_token_take(intptr_t token);      /* the thread acts as that user: 0, or a negative error */
+bool pie_token_give_back(void);          /* as the process again; false: that failed */
+int pie_token_name(char *out, size_t n); /* "DOMAIN\\user" the thread acts as; its length */
+
 /* Connected sockets that never block, written beside the event loop. */
 typedef intptr_t pie_socket;
 struct pie_span {
@@ -154,6 +161,10 @@ int64_t pie_socket_send(pie_socket socket, const struct pie_span *spans, size_t 
 int64_t pie_socket_send_file(pie_socket socket, intptr_t file, uint64_t offset, size_t n);
 /* Bytes read at offset, 0 at the end, -PIE_EIO. */
 int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n);
+intptr_t pie_file_open(const char *path); /* for reading; -1: it cannot be */
+/* The same open file once more, as a web server's asynchronous I/O wants it; -1: it cannot be. */
+intptr_t pie_file_reopen(intptr_t file);
+void pie_file_close(intptr_t file);
 int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
 /* About how much of what was sent the other side has not taken yet; -PIE_ENOTSUP where the system
  * does not tell. */

@@ -13,7 +13,7 @@ from harness import process, windows
 from harness.client import Address, Client
 from harness.logs import Log
 from harness.paths import APPS, command, environment
-from harness.site import OURS, QUIRKS, Site
+from harness.site import OURS, Site
 
 LISTENING = re.compile(r"listening on (\S+)")
 
@@ -133,9 +133,8 @@ class Serve:
         """A new connection to the first listener."""
         return Client(self.addresses[0], timeout)
 
-    def site(self, quirks: bool = False, host: str = "localhost") -> Site:
+    def site(self, name: str = OURS, host: str = "localhost") -> Site:
         """The server as a site."""
-        name = QUIRKS if quirks else OURS
         return Site(name, self.addresses[0], host, self.log, self.workers)
 
     def signal(self, number: signal.Signals) -> None:

@@ -13,8 +13,8 @@ from harness.client import Address, Client, Headers, Response
 from harness.logs import Log
 from harness.paths import APPS
 
-OURS, QUIRKS, APACHE = "ours", "quirks", "apache"
-HOSTS = (OURS, QUIRKS) if windows.NAME else (OURS, QUIRKS, APACHE)
+OURS, QUIRKS, IIS, APACHE = "ours", "quirks", "iis", "apache"
+HOSTS = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Site:
     @property
     def like_apache(self) -> bool:
         """httpd, or our host behaving as its mod_isapi does."""
-        return self.server != OURS
+        return self.server in (QUIRKS, APACHE)
 
     def client(self, timeout: float = 15.0) -> Client:
         """A new connection."""

@@ -51,6 +51,12 @@ int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n) {
   return got < 0 ? -PIE_EIO : got;
 }
 
+intptr_t pie_file_open(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+
+intptr_t pie_file_reopen(intptr_t file) { return fcntl((int)file, F_DUPFD_CLOEXEC, 0); }
+
+void pie_file_close(intptr_t file) { close((int)file); }
+
 int64_t pie_file_size(intptr_t file) {
   struct stat st;
   return fstat((int)file, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -PIE_ENOTSUP;

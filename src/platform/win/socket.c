@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
-#include "platform/platform.h"
+#include "platform/win/wide.h"
 
 enum { SPANS_MAX = 64, FILE_PIECE = 64 * 1024 };
 
@@ -25,8 +25,29 @@ int64_t pie_file_read_at(intptr_t file, uint64_t offset, void *out, size_t n) {
   DWORD got = 0;
   if (ReadFile((HANDLE)file, out, (DWORD)(n < 0x40000000 ? n : 0x40000000), &got, &at))
     return got;
+  if (GetLastError() == ERROR_IO_PENDING && GetOverlappedResult((HANDLE)file, &at, &got, TRUE))
+    return got;
   return GetLastError() == ERROR_HANDLE_EOF ? 0 : -PIE_EIO;
 }
+
+enum {
+  FILE_SHARING = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+  FILE_HINTS = FILE_FLAG_OVERLAPPED | FILE_FLAG_SEQUENTIAL_SCAN /* IIS asks for both */
+};
+
+intptr_t pie_file_open(const char *path) {
+  wchar_t wide[PIE_PATH_MAX];
+  if (pie_wide_from_utf8(path, wide, PIE_PATH_MAX))
+    return -1;
+  return (intptr_t)CreateFileW(wide, GENERIC_READ, FILE_SHARING, NULL, OPEN_EXISTING, FILE_HINTS,
+                               NULL);
+}
+
+intptr_t pie_file_reopen(intptr_t file) {
+  return (intptr_t)ReOpenFile((HANDLE)file, GENERIC_READ, FILE_SHARING, FILE_HINTS);
+}
+
+void pie_file_close(intptr_t file) { CloseHandle((HANDLE)file); }
 
 int64_t pie_file_size(intptr_t file) {
   LARGE_INTEGER size;

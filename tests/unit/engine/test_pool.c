@@ -308,7 +308,7 @@ static void run_round(unsigned *seed, bool pends, bool idles, bool with_limit, b
   round->engine = make_engine(seed, round);
   REQUIRE(pie_pool_start(round->engine, round->engine->world_count) == 0);
   for (size_t i = 0; i < round->engine->lane_count; i++)
-    round->engine->lanes[i].calm_us = CALM_US;
+    round->engine->lanes[i].restless_max_us = CALM_US;
   REQUIRE(pie_limit_start(round->engine) == 0);
   for (int i = 0; i < count; i++) {
     hosts[i].round = round;
