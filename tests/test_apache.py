@@ -167,6 +167,9 @@ def test_it_stops_in_time(servers: Servers, tmp_path: Path) -> None:
     with httpd:
         assert httpd.site("s.localhost").get("/").status == 200
         workers = httpd.workers()
+        # httpd's event MPM can crash by itself when it is told to stop while a thread of its closes
+        # a connection: it looks at that socket (apr_os_sock_get) without a lock.
+        time.sleep(0.5)
         begin = time.monotonic()
         assert httpd.stop() == 0
         assert time.monotonic() - begin < 5
