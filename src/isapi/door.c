@@ -87,6 +87,7 @@ static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_
       return NULL;
     pie_arena_init(&request->arena, PIE_REQUEST_MEMORY_MAX);
     pie_response_init(&request->response);
+    pie_io_init(&request->io);
   }
   request->door = door;
   request->ecb = ecb;
@@ -104,10 +105,12 @@ static void request_release(struct pie_request *request) {
   pie_arena_reset(&request->arena);
   pie_buf_clear(&request->response.status_text);
   pie_buf_clear(&request->response.headers);
+  pie_io_end(&request->io);
   if (keep_free(request->door, request))
     return;
   pie_arena_free(&request->arena);
   pie_response_free(&request->response);
+  pie_io_free(&request->io);
   free(request);
 }
 
@@ -127,6 +130,13 @@ void pie_door_failure_set(struct pie_door_failure *failure, int status, const ch
       .detail = failure->detail.p,
       .advice = failure->advice.p,
   };
+}
+
+void pie_request_end(struct pie_request *request) {
+  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
+  uint32_t outcome = request->outcome;
+  request_release(request);
+  pie_ecb_done(ecb, outcome);
 }
 
 /* ---- what the engine calls ---- */
@@ -182,12 +192,9 @@ static void op_finish(struct pie_request *request, bool whole) {
                  pie_str_from(no_body.summary));
     pie_response_finish(request, give_page(request, &no_body));
   }
-  if (!request->pended)
-    return; /* pie_door_handle returns the outcome */
-  EXTENSION_CONTROL_BLOCK *ecb = request->ecb;
-  uint32_t outcome = request->outcome;
-  request_release(request);
-  pie_ecb_done(ecb, outcome);
+  if (request->pended && !pie_io_finishes(request))
+    pie_request_end(request);
+  /* else pie_door_handle returns the outcome */
 }
 
 static void op_fail(struct pie_request *request, const struct pie_failure *failure) {

@@ -163,13 +163,51 @@ int pie_ecb_transmit_file(EXTENSION_CONTROL_BLOCK *ecb, intptr_t file, uint32_t 
 }
 
 /* Never called: no asynchronous operation is started. The host wants an address. */
-static void WINAPI on_completion(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
-                                 DWORD error) {
+static void WINAPI on_nothing(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                              DWORD error) {
   (void)ecb, (void)context, (void)bytes, (void)error;
 }
 
+bool pie_ecb_on_completion(EXTENSION_CONTROL_BLOCK *ecb, pie_ecb_completion function,
+                           void *context) {
+  return support(ecb, HSE_REQ_IO_COMPLETION, (void *)(uintptr_t)function, NULL, context);
+}
+
 bool pie_ecb_can_pend(EXTENSION_CONTROL_BLOCK *ecb) {
-  return support(ecb, HSE_REQ_IO_COMPLETION, (void *)(uintptr_t)on_completion, NULL, NULL);
+  return pie_ecb_on_completion(ecb, on_nothing, NULL);
+}
+
+static int begun(bool good) {
+  return good ? 0 : means_unsupported(pie_os_error()) ? -PIE_ENOTSUP : -PIE_EGONE;
+}
+
+int pie_ecb_read_async(EXTENSION_CONTROL_BLOCK *ecb, void *buffer, size_t n) {
+  DWORD bytes = n > TRANSFER_MAX ? TRANSFER_MAX : (DWORD)n, flags = HSE_IO_ASYNC;
+  return begun(support(ecb, HSE_REQ_ASYNC_READ_CLIENT, buffer, &bytes, &flags));
+}
+
+int pie_ecb_exec_url(EXTENSION_CONTROL_BLOCK *ecb, HSE_EXEC_URL_INFO *info) {
+  return begun(support(ecb, HSE_REQ_EXEC_URL, info, NULL, NULL));
+}
+
+int pie_ecb_exec_url_status(EXTENSION_CONTROL_BLOCK *ecb) {
+  HSE_EXEC_URL_STATUS status = {0};
+  bool good = support(ecb, HSE_REQ_GET_EXEC_URL_STATUS, &status, NULL, NULL);
+  return good ? status.uHttpStatusCode : 0;
+}
+
+intptr_t pie_ecb_token(EXTENSION_CONTROL_BLOCK *ecb) {
+  HANDLE token = NULL;
+  return support(ecb, HSE_REQ_GET_IMPERSONATION_TOKEN, &token, NULL, NULL) ? (intptr_t)token : 0;
+}
+
+void pie_ecb_append_log(EXTENSION_CONTROL_BLOCK *ecb, const char *text) {
+  support(ecb, HSE_APPEND_LOG_PARAMETER, (void *)(uintptr_t)text, NULL, NULL);
+}
+
+bool pie_ecb_is_connected(EXTENSION_CONTROL_BLOCK *ecb) {
+  BOOL connected = TRUE;
+  return !support(ecb, HSE_REQ_IS_CONNECTED, &connected, NULL, NULL) || connected;
 }
 
 void pie_ecb_done(EXTENSION_CONTROL_BLOCK *ecb, uint32_t status) {

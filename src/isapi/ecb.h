@@ -39,12 +39,32 @@ int pie_ecb_write(EXTENSION_CONTROL_BLOCK *ecb, const void *bytes, size_t n);
 int pie_ecb_send_headers(EXTENSION_CONTROL_BLOCK *ecb, struct pie_str status,
                          struct pie_str headers, bool keep);
 
-/* VECTOR_SEND, synchronously: 0, -PIE_ENOTSUP when the host has no such call, -PIE_EGONE. */
+/* VECTOR_SEND, as its flags say: 0, -PIE_ENOTSUP when the host has no such call, -PIE_EGONE. */
 int pie_ecb_vector_send(EXTENSION_CONTROL_BLOCK *ecb, HSE_RESPONSE_VECTOR *vector);
 
 /* TRANSMIT_FILE of a range, synchronously; 0, -PIE_ENOTSUP, -PIE_EGONE. */
 int pie_ecb_transmit_file(EXTENSION_CONTROL_BLOCK *ecb, intptr_t file, uint32_t offset,
                           uint32_t length);
+
+typedef void(WINAPI *pie_ecb_completion)(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                         DWORD error);
+
+/* Who is told of the end of asynchronous operations; false: the host has none. */
+bool pie_ecb_on_completion(EXTENSION_CONTROL_BLOCK *ecb, pie_ecb_completion function,
+                           void *context);
+
+/* These begin an operation: 0, -PIE_ENOTSUP, -PIE_EGONE. What they are given must last. */
+int pie_ecb_read_async(EXTENSION_CONTROL_BLOCK *ecb, void *buffer, size_t n);
+int pie_ecb_exec_url(EXTENSION_CONTROL_BLOCK *ecb, HSE_EXEC_URL_INFO *info);
+int pie_ecb_exec_url_status(EXTENSION_CONTROL_BLOCK *ecb); /* after that; 0: it tells none */
+
+/* The user's token, which is the host's and lasts as long as the request; 0: there is none. */
+intptr_t pie_ecb_token(EXTENSION_CONTROL_BLOCK *ecb);
+
+/* For the line of the host's own log. */
+void pie_ecb_append_log(EXTENSION_CONTROL_BLOCK *ecb, const char *text);
+
+bool pie_ecb_is_connected(EXTENSION_CONTROL_BLOCK *ecb);
 
 /* True when requests may be left pending: the host accepts a completion routine. */
 bool pie_ecb_can_pend(EXTENSION_CONTROL_BLOCK *ecb);

@@ -11,6 +11,7 @@ void pie_quirks_find(struct pie_quirks *quirks, EXTENSION_CONTROL_BLOCK *ecb) {
   quirks->ours = !quirks->mod_isapi && pie_str_starts(name, PIE_STR("pyisapie/"));
   /* With ISAPIFakeAsync mod_isapi keeps its thread waiting anyway: nothing is gained (bug 16). */
   quirks->can_pend = !quirks->mod_isapi && pie_ecb_can_pend(ecb);
+  quirks->async = quirks->can_pend && !quirks->ours; /* in ours a thread that waits costs less */
   atomic_store(&quirks->vector, !quirks->mod_isapi);
   quirks->header_line_max = quirks->mod_isapi ? 8190 : 0;
 }

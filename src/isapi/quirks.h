@@ -14,6 +14,7 @@ struct pie_quirks {
   bool mod_isapi;         /* httpd's mod_isapi: ISAPI.md, section 9 */
   bool ours;              /* pyisapie-host: PATH_INFO holds the exact bytes */
   bool can_pend;          /* HSE_STATUS_PENDING is allowed */
+  bool async;             /* as IIS: operations may complete later, on its threads */
   atomic_bool vector;     /* VECTOR_SEND has not been refused */
   size_t header_line_max; /* bytes of one header line with its CRLF; 0: no limit known */
 };

@@ -304,7 +304,9 @@ int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capac
     memcpy(buffer, ecb->lpbData + request->ahead_used, (size_t)got);
     request->ahead_used += (uint32_t)got;
   } else {
-    got = pie_ecb_read(ecb, buffer, capacity);
+    got = pie_io_read(request, buffer, capacity);
+    if (got == -PIE_ENOTSUP)
+      got = pie_ecb_read(ecb, buffer, capacity);
     if (got < 0 || (got == 0 && length >= 0))
       return broken(request); /* less than was announced: never a quiet end */
     request->body_ended = got == 0;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/settings.h"
 #include "isapi/ecb.h"
+#include "isapi/io.h"
 #include "isapi/quirks.h"
 #include "pyisapie/engine.h"
 
@@ -59,6 +60,7 @@ struct pie_request {
   struct pie_str
       early; /* bytes that were read before the application asked: pie_request_lost_body */
   bool body_ended, body_broken;
+  struct pie_io io;
   bool pended;      /* finish() must end the session itself */
   uint32_t outcome; /* HSE_STATUS_* when finished */
   char id[32];
@@ -69,6 +71,9 @@ struct pie_request {
 /* Fills in info from the control block. 0, or -PIE_ENOMEM when the request is too large for us. */
 int pie_request_parse(struct pie_request *request, const struct pie_quirks *quirks,
                       const struct pie_settings *settings);
+
+/* Ends the session of a request that was left pending; it is gone then. */
+void pie_request_end(struct pie_request *request);
 
 int64_t pie_request_read(struct pie_request *request, void *buffer, size_t capacity);
 

@@ -14,10 +14,12 @@ names: list[str] = []
 
 def app(environ: Environ, start_response: StartResponse) -> Body:
     if "truncate" in query(environ):
-        os.truncate(names.pop(), SIZE // 8)
+        name = names.pop()
+        os.truncate(name, SIZE // 8)
+        os.unlink(name)
         start_response("200 OK", TEXT)
         return [b"truncated"]
-    file = tempfile.NamedTemporaryFile()  # noqa: SIM115
+    file = tempfile.NamedTemporaryFile(delete=False)  # noqa: SIM115
     file.truncate(SIZE)
     names.append(file.name)
     start_response("200 OK", [*TEXT, ("Content-Length", str(SIZE))])
