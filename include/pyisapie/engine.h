@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 4
+#define PIE_ENGINE_ABI 5
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -47,6 +47,8 @@ struct pie_request_info {
   int64_t content_length;           /* bytes, or PIE_LENGTH_* */
   const struct pie_header *headers; /* in order; names as sent; unsafe ones are gone already */
   size_t header_count;
+  const struct pie_header *extras; /* further variables of the server: keys of the environ */
+  size_t extra_count;
   struct pie_str app;    /* which application: "module:callable" or mounts; the site's key, with */
   struct pie_str root;   /* the folder that goes first on sys.path, and */
   struct pie_str config; /* the path of a pyisapie.toml; each may be empty */
@@ -112,6 +114,17 @@ struct pie_door_ops {
    * -PIE_ENOENT, -PIE_ETOOBIG. */
   int (*variable)(struct pie_request *request, const char *name, char *out, size_t size);
 
+  /* (blocks) Has the server itself answer with what it has at url, or at the request's own (NULL);
+   * sets that answer's status. -PIE_ENOTSUP where the server cannot, -PIE_ESTATE when the response
+   * has begun, -PIE_EGONE. Then only finish() may follow. */
+  int (*pass_on)(struct pie_request *request, const char *url, int *status);
+
+  /* The token of the user who asks (a HANDLE of the server's), or 0. */
+  intptr_t (*token)(struct pie_request *request);
+
+  /* False when the client is known to have gone. */
+  bool (*connected)(struct pie_request *request);
+
   /* Ends the connection, so that a read() or write() that another thread is in returns. */
   void (*abort)(struct pie_request *request);
 
@@ -149,6 +162,9 @@ struct pie_engine_config {
   int64_t recycle_timeout_ms; /* that before the process is to be replaced */
   size_t stack_size;          /* of our own threads, bytes */
   bool multiprocess;          /* other processes serve the same applications */
+  bool impersonate;           /* applications act as the user who asks */
+  bool tokens;                /* the server gives tokens of users */
+  const char *crash_log;      /* the file for Python's stacks at a crash, or NULL */
   bool reload;                /* watch the application's files */
   int log_level;
 };
@@ -164,6 +180,16 @@ enum {
 
 struct pie_engine_ops {
   uint32_t abi;
+
+  /* Starts Python alone: what of the config Python needs. 0, or -PIE_ESTART as start() does. */
+  int (*boot)(struct pie_engine *engine, const struct pie_engine_config *config,
+              const struct pie_failure **failure);
+
+  /* After that: calls found with the name and the text of each setting in such a file, as the
+   * site's root and config say. 0, or -PIE_ESTART. */
+  int (*read_settings)(struct pie_engine *engine, struct pie_str root, struct pie_str config,
+                       void (*found)(void *context, const char *name, const char *text),
+                       void *context, const struct pie_failure **failure);
 
   /* Called once, on a thread of the door's own that the engine may keep for loading applications;
    * blocks. 0, or -PIE_ESTART with failure filled in (valid until the next call). The thread

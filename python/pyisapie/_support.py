@@ -87,8 +87,39 @@ class LogStream(io.TextIOBase):
         """The log outlives its users: closing is for streams of one's own."""
 
 
-def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dict[str, Any]:
+def process_settings(root: str, config: str) -> list[tuple[str, str]]:
+    """What the settings file of the first application says, for this process: [(name, text)]."""
+    path = config or (os.path.join(root, _loading.FILE_NAME) if root else "")
+    if not config and not os.path.isfile(path):
+        return []
+    from pyisapie import settings
+
+    return list(settings.read_file(path).items())
+
+
+def _log_crashes(path: str) -> None:
+    """Have Python's stacks written to this file when the process crashes."""
+    import faulthandler
+
+    try:
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (it stays open)
+    except OSError as error:
+        _engine.log(ERROR, f"the setting crash-log: {path}: {error.strerror}")
+        return
+    faulthandler.enable(file)
+
+
+def start(
+    mode: int,
+    multithread: int,
+    multiprocess: int,
+    switch_us: int,
+    tokens: int,
+    crash_log: str | None,
+) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
+    if crash_log:
+        _log_crashes(crash_log)
     _loading.mode = mode
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
@@ -101,7 +132,11 @@ def start(mode: int, multithread: int, multiprocess: int, switch_us: int) -> dic
     if not getattr(sys, "argv", None):
         sys.argv = ["pyisapie"]
     # Every key that each request sets is there already: the copy has its room and is only filled.
-    own = dict.fromkeys(EVERY_REQUEST, "")
+    own: dict[str, Any] = dict.fromkeys(EVERY_REQUEST, "")
+    if tokens:
+        from pyisapie import windows
+
+        own[windows.TOKEN_KEY] = windows.Token()
     return own | {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",

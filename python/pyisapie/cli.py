@@ -22,7 +22,16 @@ USAGE_ERROR = 2
 
 # How `serve --help` groups the settings.
 GROUPS = {
-    "what to serve": ("app", "root", "config", "script-name", "home", "door", "reload"),
+    "what to serve": (
+        "app",
+        "root",
+        "config",
+        "script-name",
+        "home",
+        "impersonate",
+        "door",
+        "reload",
+    ),
     "where and how many": (
         "bind",
         "workers",
@@ -52,7 +61,15 @@ GROUPS = {
         "write-timeout",
         "shutdown-timeout",
     ),
-    "logs": ("log", "log-level", "access-log", "access-log-file", "show-errors", "server-header"),
+    "logs": (
+        "log",
+        "log-level",
+        "crash-log",
+        "access-log",
+        "access-log-file",
+        "show-errors",
+        "server-header",
+    ),
     "for tests of ISAPI extensions": ("strict-isapi", "quirks", "applications"),
 }
 

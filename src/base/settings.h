@@ -53,6 +53,10 @@
   X(LOG, "log", TEXT, "", 0, 0, DOOR, "the error log's file (default: the error stream)")          \
   X(LOG_LEVEL, "log-level", CHOICE, "info|error|warning|debug", 0, 0, DOOR,                        \
     "what the error log holds, besides what applications write to sys.stderr and wsgi.errors")     \
+  X(CRASH_LOG, "crash-log", TEXT, "", 0, 0, DOOR,                                                  \
+    "the file for Python's stacks when the process crashes (default: none are written)")           \
+  X(IMPERSONATE, "impersonate", SWITCH, "off", 0, 0, DOOR,                                         \
+    "on IIS: the application acts as the Windows user who asks, not as the application pool")      \
   X(BIND, "bind", TEXT, "127.0.0.1:8000", 0, 0, HOST,                                              \
     "where to listen: HOST:PORT, [IPV6]:PORT, :PORT (all IPv4 interfaces), PORT (this machine "    \
     "only), unix:PATH, fd:N; several, separated by commas")                                        \

@@ -28,6 +28,7 @@ struct pie_call {
   struct pie_state *state; /* of the interpreter that serves it */
   PyObject *start;         /* the start_response object, while the application runs */
   struct pie_call *next;   /* in the queue, or in the list of free ones */
+  int64_t queued_us;       /* when it was put there, and */
   int64_t began_us;        /* when it was taken from the queue */
 
   /* With a time limit (see limit.h): */
@@ -45,6 +46,7 @@ struct pie_call {
   bool host_idles;             /* the host calls idle() before it blocks */
   struct pie_parting *parting; /* where the end of the response may wait, or NULL: see call.h */
   bool responded;              /* start_response has been called */
+  bool passed;                 /* the server has answered itself */
   bool gone;                   /* the client has gone: nothing more can be sent */
 };
 
@@ -147,6 +149,11 @@ struct pie_engine {
 struct pie_engine *pie_engine_get(void);
 
 /* runtime.c */
+int pie_runtime_boot(struct pie_engine *engine, const struct pie_engine_config *config,
+                     const struct pie_failure **failure);
+int pie_runtime_read_settings(struct pie_engine *engine, struct pie_str root, struct pie_str config,
+                              void (*found)(void *context, const char *name, const char *text),
+                              void *context, const struct pie_failure **failure);
 int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
                       const struct pie_failure **failure);
 void pie_runtime_run(struct pie_engine *engine);

@@ -8,6 +8,7 @@
 #include "engine/interp.h"
 #include "engine/owner.h"
 #include "engine/pool.h"
+#include "engine/server.h"
 #include "engine/site.h"
 #include "engine/state.h"
 
@@ -32,6 +33,8 @@ static bool warm(struct pie_engine *engine, const struct pie_request_info *info)
 
 static const struct pie_engine_ops ops = {
     .abi = PIE_ENGINE_ABI,
+    .boot = pie_runtime_boot,
+    .read_settings = pie_runtime_read_settings,
     .start = pie_runtime_start,
     .run = pie_runtime_run,
     .handle = pie_pool_handle,
@@ -148,6 +151,14 @@ static PyMethodDef methods[] = {
     {"own", pie_owner_own, METH_NOARGS,
      "own()\n--\n\nLoad applications on this thread and run signal handlers, until disown()."},
     {"disown", pie_owner_disown, METH_NOARGS, "disown()\n--\n\nLet own() return."},
+    {"windows_token", pie_server_token, METH_NOARGS,
+     "windows_token()\n--\n\nThe user's token: a HANDLE, or 0."},
+    {"impersonate", pie_server_impersonate, METH_O,
+     "impersonate(on, /)\n--\n\nBegin, or end, to act as the user on this thread."},
+    {"whoami", pie_server_whoami, METH_NOARGS,
+     "whoami()\n--\n\nThe account that this thread acts as."},
+    {"pass_on", pie_server_pass_on, METH_O,
+     "pass_on(url, /)\n--\n\nHave the server answer itself; the status of its answer."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -424,6 +424,7 @@ static int enqueue(struct pie_lane *lane, const struct pie_call *call, bool is_o
   struct pie_call *copy = has_room(lane) ? call_new(lane) : NULL;
   if (copy) {
     *copy = *call;
+    copy->queued_us = pie_clock_us();
     copy->engine->ops->pend(copy->request);
     put(lane, copy);
     helps = is_of_lane && takes_over(lane);

@@ -36,10 +36,12 @@ static void keep_config(struct pie_engine *engine, const struct pie_engine_confi
   free((void *)(uintptr_t)engine->config.executable);
   free((void *)(uintptr_t)engine->config.home);
   free((void *)(uintptr_t)engine->config.package_dir);
+  free((void *)(uintptr_t)engine->config.crash_log);
   engine->config = *config;
   engine->config.executable = copy(config->executable);
   engine->config.home = copy(config->home);
   engine->config.package_dir = copy(config->package_dir);
+  engine->config.crash_log = copy(config->crash_log);
 }
 
 /* As the environment's own python would start, but for the command line and signal handlers,
@@ -115,22 +117,61 @@ static int start_worlds(struct pie_engine *engine) {
   return err;
 }
 
-int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
-                      const struct pie_failure **failure) {
+int pie_runtime_boot(struct pie_engine *engine, const struct pie_engine_config *config,
+                     const struct pie_failure **failure) {
   keep_config(engine, config);
   *failure = &engine->failure;
   engine->attached = engine->attached || (!engine->started && Py_IsInitialized());
-  int err = check_mode(engine);
-  if (err)
-    return err;
   if (!Py_IsInitialized()) {
-    err = start_python(engine);
+    int err = start_python(engine);
     if (err)
       return err;
     pie_interp_adopt();
   }
   engine->started = true;
-  err = make_worlds(engine);
+  return 0;
+}
+
+/* pyisapie._support.process_settings gives [(name, text), ...], or raises with the reason. */
+static int read_settings(struct pie_engine *engine, struct pie_str root, struct pie_str config,
+                         void (*found)(void *context, const char *name, const char *text),
+                         void *context) {
+  PyObject *support = NULL, *list = NULL;
+  if (pie_world_add_package(engine) == 0)
+    support = PyImport_ImportModule("pyisapie._support");
+  if (support)
+    list = PyObject_CallMethod(support, "process_settings", "s#s#", root.p, (Py_ssize_t)root.n,
+                               config.p, (Py_ssize_t)config.n);
+  for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
+    const char *name, *text;
+    if (PyArg_ParseTuple(PyList_GET_ITEM(list, i), "ss", &name, &text))
+      found(context, name, text);
+  }
+  int err = list && !PyErr_Occurred()
+                ? 0
+                : pie_world_fail(engine, "The settings file is wrong.", "Mend the file.");
+  Py_XDECREF(list);
+  Py_XDECREF(support);
+  return err;
+}
+
+int pie_runtime_read_settings(struct pie_engine *engine, struct pie_str root, struct pie_str config,
+                              void (*found)(void *context, const char *name, const char *text),
+                              void *context, const struct pie_failure **failure) {
+  *failure = &engine->failure;
+  if (pie_interp_enter(PyInterpreterState_Main()))
+    return pie_runtime_fail(engine, "Out of memory.", NULL, NULL);
+  int err = read_settings(engine, root, config, found, context);
+  pie_interp_leave();
+  return err;
+}
+
+int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
+                      const struct pie_failure **failure) {
+  keep_config(engine, config);
+  *failure = &engine->failure;
+  int err = check_mode(engine);
+  err = err ? err : make_worlds(engine);
   err = err ? err : start_worlds(engine);
   if (!err && (pie_pool_start(engine, lanes_of(config)) || pie_limit_start(engine)))
     err = pie_runtime_fail(

@@ -6,8 +6,11 @@
 #include "base/str.h"
 #include "engine/call.h"
 #include "engine/limit.h"
+#include "engine/server.h"
 #include "engine/site.h"
 #include "engine/wsgi.h"
+
+enum { PATIENCE_US = 1000000 /* of a client, before it is looked for */ };
 
 /* No mount takes the path. */
 static void answer_404(struct pie_call *call) {
@@ -39,8 +42,20 @@ static void leave_context(PyObject *context) {
   Py_XDECREF(context);
 }
 
+/* It has waited long, and the client has given up meanwhile. */
+static bool is_in_vain(struct pie_call *call) {
+  return call->queued_us && call->began_us - call->queued_us > PATIENCE_US &&
+         !call->engine->ops->connected(call->request);
+}
+
 void pie_serve(struct pie_call *call) {
   struct pie_failure failure = {0};
+  if (is_in_vain(call)) {
+    pie_engine_log(call->engine, PIE_LOG_INFO, call->info->id,
+                   "the client went away while the request waited for its turn");
+    pie_call_finish(call, false);
+    return;
+  }
   call->state = call->world->state;
   pie_call_set_current(call);
   struct pie_site *site = pie_site_get(call->world, call->info, &failure);
@@ -52,9 +67,12 @@ void pie_serve(struct pie_call *call) {
     answer_404(call);
   } else {
     PyObject *context = enter_context();
-    pie_limit_begin(call);
-    pie_wsgi_serve(call, mount->app, mount->length);
-    pie_limit_end(call);
+    if (pie_server_begin(call)) {
+      pie_limit_begin(call);
+      pie_wsgi_serve(call, mount->app, mount->length);
+      pie_limit_end(call);
+    }
+    pie_server_end(call);
     leave_context(context);
   }
   pie_call_set_current(NULL);

@@ -22,7 +22,8 @@ void pie_world_notify(struct pie_world *world) {
 /* ---- what is done inside ---- */
 
 /* The package is found where the door lies, even when the environment does not know it. */
-static int add_package_dir(const char *folder) {
+int pie_world_add_package(struct pie_engine *engine) {
+  const char *folder = engine->config.package_dir;
   PyObject *path = PySys_GetObject("path"),
            *entry = folder ? PyUnicode_DecodeFSDefault(folder) : NULL;
   if (!path || !entry) {
@@ -35,22 +36,25 @@ static int add_package_dir(const char *folder) {
   return err;
 }
 
-static int fail_with_exception(struct pie_engine *engine, const char *summary) {
+int pie_world_fail(struct pie_engine *engine, const char *summary, const char *advice) {
   PyObject *exception = pie_py_take_exception();
   PyObject *text = exception ? PyObject_Str(exception) : NULL;
   const char *detail = text ? PyUnicode_AsUTF8(text) : NULL;
-  int err =
-      pie_runtime_fail(engine, summary, detail, "Install pyisapie again into this environment.");
+  int err = pie_runtime_fail(engine, summary, detail, advice);
   PyErr_Clear();
   Py_XDECREF(text);
   Py_XDECREF(exception);
   return err;
 }
 
+static int fail_with_exception(struct pie_engine *engine, const char *summary) {
+  return pie_world_fail(engine, summary, "Install pyisapie again into this environment.");
+}
+
 static int import_package(struct pie_world *world) {
   struct pie_engine *engine = world->engine;
   const struct pie_engine_config *config = &engine->config;
-  if (add_package_dir(config->package_dir))
+  if (pie_world_add_package(engine))
     return fail_with_exception(engine, "sys.path cannot be extended.");
   Py_XSETREF(world->module, PyImport_ImportModule("pyisapie._engine"));
   Py_XSETREF(world->support, PyImport_ImportModule("pyisapie._support"));
@@ -59,9 +63,9 @@ static int import_package(struct pie_world *world) {
   world->state = pie_state_of(world->module);
   /* Interpreters are to each other what processes are. */
   bool multiprocess = config->multiprocess || engine->world_count > 1;
-  PyObject *template =
-      PyObject_CallMethod(world->support, "start", "iiii", (int)config->mode, config->threads > 1,
-                          (int)multiprocess, config->switch_interval_us);
+  PyObject *template = PyObject_CallMethod(
+      world->support, "start", "iiiiis", (int)config->mode, config->threads > 1, (int)multiprocess,
+      config->switch_interval_us, (int)config->tokens, config->crash_log);
   if (!template || !PyDict_Check(template)) {
     Py_XDECREF(template);
     return fail_with_exception(engine, "The package pyisapie cannot start.");

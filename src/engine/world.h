@@ -10,6 +10,11 @@
 
 void pie_world_init(struct pie_world *world, struct pie_engine *engine);
 
+/* Inside: makes the package importable (0, or -1 with an exception set); turns the exception that
+ * is set into the engine's failure: -PIE_ESTART. */
+int pie_world_add_package(struct pie_engine *engine);
+int pie_world_fail(struct pie_engine *engine, const char *summary, const char *advice);
+
 /* Makes the main interpreter the world, with the calling thread as its owner. 0, or -PIE_ESTART
  * with the engine's failure set; may be tried again. */
 int pie_world_start_main(struct pie_world *world);

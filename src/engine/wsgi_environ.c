@@ -247,6 +247,17 @@ static int put_headers(struct pie_call *call, PyObject *env) {
   return err;
 }
 
+static int put_extras(struct pie_call *call, PyObject *env) {
+  const struct pie_request_info *info = call->info;
+  int err = 0;
+  for (size_t i = 0; i < info->extra_count && !err; i++) {
+    PyObject *key = latin1(info->extras[i].name);
+    err = key ? put(env, key, latin1(info->extras[i].value)) : -1;
+    Py_XDECREF(key);
+  }
+  return err;
+}
+
 static int put_body(struct pie_call *call, PyObject *env, PyObject *input) {
   struct pie_state *s = call->state;
   int64_t length = call->info->content_length;
@@ -306,6 +317,7 @@ PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input
   int err = put_path(call, env, script);
   err = err ? err : put_peer(call, env);
   err = err ? err : put_headers(call, env);
+  err = err ? err : put_extras(call, env);
   err = err ? err : put_body(call, env, input);
   err = err ? err : put_text(env, s->s_request_id, call->info->id);
   if (err)

@@ -29,6 +29,8 @@ int pie_door_new(struct pie_door **out) {
   pie_mutex_init(&door->lock);
   pie_cond_init(&door->changed);
   pie_settings_init(&door->settings);
+  pie_buf_init(&door->first_root, PIE_SETTING_VALUE_MAX);
+  pie_buf_init(&door->first_config, PIE_SETTING_VALUE_MAX);
   pie_buf_init(&door->failure.summary, 1024);
   pie_buf_init(&door->failure.detail, PAGE_MAX / 4);
   pie_buf_init(&door->failure.advice, 4096);
@@ -214,6 +216,30 @@ static int op_variable(struct pie_request *request, const char *name, char *out,
   return pie_ecb_variable(request->ecb, name, out, &size);
 }
 
+static int op_pass_on(struct pie_request *request, const char *url, int *status) {
+  struct pie_response *response = &request->response;
+  if (response->state > PIE_RESPONSE_HELD)
+    return -PIE_ESTATE;
+  int err = pie_io_pass_on(request, url, status);
+  if (err == -PIE_EGONE)
+    response->state = PIE_RESPONSE_BROKEN;
+  if (err)
+    return err;
+  response->keep = true;
+  response->state = PIE_RESPONSE_DONE;
+  return 0;
+}
+
+static intptr_t op_token(struct pie_request *request) {
+  return pie_door_quirks(request->door)->async ? pie_ecb_token(request->ecb) : 0;
+}
+
+/* Elsewhere the answer is worth nothing: mod_isapi knows of failed writes only, and in our own host
+ * a client that has sent its half may still read. */
+static bool op_connected(struct pie_request *request) {
+  return !pie_door_quirks(request->door)->async || pie_ecb_is_connected(request->ecb);
+}
+
 static void op_abort(struct pie_request *request) { pie_ecb_close(request->ecb); }
 
 static void op_expire(struct pie_request *request, const struct pie_failure *failure) {
@@ -244,6 +270,9 @@ const struct pie_door_ops pie_door_ops = {
     .pend = op_pend,
     .head_sent = op_head_sent,
     .variable = op_variable,
+    .pass_on = op_pass_on,
+    .token = op_token,
+    .connected = op_connected,
     .abort = op_abort,
     .expire = op_expire,
     .unhealthy = op_unhealthy,
@@ -363,7 +392,7 @@ enum wait_result { START_READY, START_PARKED, START_FAILED, START_SLOW, START_BU
 static enum wait_result wait_for_start(struct pie_door *door, struct pie_request *request) {
   if (door->state == PIE_DOOR_IDLE ||
       (door->state == PIE_DOOR_FAILED && pie_clock_ms() >= door->retry_at))
-    pie_door_begin_start(door);
+    pie_door_begin_start(door, request);
   if (door->state == PIE_DOOR_STARTING && request && door->quirks.can_pend) {
     if (pie_clock_ms() >= door->start_deadline)
       return START_SLOW;
@@ -386,6 +415,13 @@ static bool is_ready(struct pie_door *door) {
   return __atomic_load_n(&door->state, __ATOMIC_ACQUIRE) == PIE_DOOR_READY;
 }
 
+/* So that a line of IIS's log leads to those of ours. */
+static void log_id(struct pie_request *request) {
+  char text[64];
+  snprintf(text, sizeof text, "pyisapie=%s", request->id);
+  pie_ecb_append_log(request->ecb, text);
+}
+
 uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   bool configured = is_ready(door);
   if (!configured) {
@@ -399,6 +435,8 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
       request_release(request);
     return HSE_STATUS_ERROR;
   }
+  if (door->quirks.async)
+    log_id(request);
   if (pie_request_lost_body(request))
     return refuse_expectation(request);
   if (is_ready(door))

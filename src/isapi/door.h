@@ -43,6 +43,9 @@ struct pie_door {
   struct pie_door_failure failure;
   struct pie_settings settings;
   struct pie_str app, root, config, script_name; /* of the settings */
+  struct pie_buf first_root,
+      first_config; /* of the request that Python was started for: its file */
+  bool file_read;   /* has the settings of the process, and is read */
 
   struct pie_engine *engine; /* set once, before READY */
   const struct pie_engine_ops *ops;
@@ -72,8 +75,9 @@ struct pie_quirks *pie_door_quirks(struct pie_door *door);
 void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
                   const char *text);
 
-/* start.c: the start itself. Called with the lock held and the state not READY or STARTING. */
-void pie_door_begin_start(struct pie_door *door);
+/* start.c: the start itself, for that request (or NULL). Called with the lock held and the state
+ * not READY or STARTING. */
+void pie_door_begin_start(struct pie_door *door, const struct pie_request *request);
 /* Reads the settings that a server variable or the environment gives, once: they change only with
  * the server's own configuration. False: the failure says what is wrong. With the lock held. */
 bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb);

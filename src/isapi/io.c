@@ -98,10 +98,8 @@ static bool add_bytes(struct pie_io *io, const HSE_VECTOR_ELEMENT *from, bool jo
   if (joins)
     io->elements[io->vector.nElementCount - 1].cbSize += piece.n;
   else
-    io->elements[io->vector.nElementCount++] =
-        (HSE_VECTOR_ELEMENT){.ElementType = HSE_VECTOR_ELEMENT_TYPE_MEMORY_BUFFER,
-                             .cbOffset = at,
-                             .cbSize = piece.n};
+    io->elements[io->vector.nElementCount++] = (HSE_VECTOR_ELEMENT){
+        .ElementType = HSE_VECTOR_ELEMENT_TYPE_MEMORY_BUFFER, .cbOffset = at, .cbSize = piece.n};
   return true;
 }
 

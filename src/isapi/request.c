@@ -5,6 +5,7 @@
 #include "base/settings.h"
 #include "isapi/door.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { EARLY_SIZE = 4096 };
@@ -163,6 +164,43 @@ static int split_below(struct pie_request *request, struct pie_str mount) {
   return 0;
 }
 
+/* Names, as they are in environ, of what IIS knows more; an empty value is left out. */
+static const char *const iis_extras[] = {"LOGON_USER",   "APP_POOL_ID",        "INSTANCE_ID",
+                                         "APPL_MD_PATH", "APPL_PHYSICAL_PATH", "LOCAL_ADDR"};
+static const char *const tls_extras[] = {
+    "CERT_FLAGS",          "CERT_SUBJECT",        "CERT_ISSUER",
+    "CERT_SERIALNUMBER",   "CERT_COOKIE",         "HTTPS_KEYSIZE",
+    "HTTPS_SECRETKEYSIZE", "HTTPS_SERVER_ISSUER", "HTTPS_SERVER_SUBJECT"};
+enum {
+  IIS_EXTRAS = sizeof iis_extras / sizeof iis_extras[0],
+  TLS_EXTRAS = sizeof tls_extras / sizeof tls_extras[0]
+};
+
+/* The UNICODE_ form of a variable, which is not cut down to the system's code page. */
+static struct pie_str wide_variable(struct pie_request *request, const char *name) {
+  char unicode[64];
+  snprintf(unicode, sizeof unicode, "UNICODE_%s", name);
+  struct pie_str wide = pie_ecb_variable_wide(request->ecb, unicode, &request->arena);
+  return wide.n ? wide : variable(request, name);
+}
+
+static void find_extras(struct pie_request *request) {
+  struct pie_request_info *info = &request->info;
+  size_t wanted = IIS_EXTRAS + (pie_str_equal(info->scheme, PIE_STR("https")) ? TLS_EXTRAS : 0);
+  struct pie_header *extras = pie_arena_alloc(&request->arena, wanted * sizeof *extras);
+  size_t count = 0;
+  for (size_t i = 0; extras && i < wanted; i++) {
+    const char *name = i < IIS_EXTRAS ? iis_extras[i] : tls_extras[i - IIS_EXTRAS];
+    struct pie_str value = wide_variable(request, name);
+    if (value.n)
+      extras[count++] = (struct pie_header){pie_str_from(name), value};
+  }
+  info->extras = extras;
+  info->extra_count = count;
+  if (info->remote_user.n)
+    info->remote_user = wide_variable(request, "REMOTE_USER");
+}
+
 static bool is_on(struct pie_str value) {
   return pie_str_equal_nocase(value, PIE_STR("on")) || pie_str_equal(value, PIE_STR("1"));
 }
@@ -232,6 +270,8 @@ static int parse_variables(struct pie_request *request, const struct pie_quirks 
   request->info.content_length = find_length(request);
   find_path(request, quirks);
   find_peer(request);
+  if (quirks->async)
+    find_extras(request);
   return 0;
 }
 
@@ -255,7 +295,7 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
   info->root = setting(request, settings, PIE_SET_ROOT);
   info->config = setting(request, settings, PIE_SET_CONFIG);
   if (!info->root.n && !quirks->mod_isapi)
-    info->root = variable(request, "APPL_PHYSICAL_PATH");
+    info->root = wide_variable(request, "APPL_PHYSICAL_PATH");
   struct pie_str mount = setting(request, settings, PIE_SET_SCRIPT_NAME);
   return mount.n ? split_below(request, mount) : 0;
 }

@@ -179,10 +179,9 @@ static bool find_python(struct pie_door *door) {
   return false;
 }
 
-static bool start_engine(struct pie_door *door) {
+static struct pie_engine_config config_of(struct pie_door *door) {
   const struct pie_settings *settings = &door->settings;
-  const struct pie_failure *failure = NULL;
-  struct pie_engine_config config = {
+  return (struct pie_engine_config){
       .executable = door->python.executable,
       .home = door->python.home,
       .package_dir = door->python.package_dir,
@@ -196,9 +195,66 @@ static bool start_engine(struct pie_door *door) {
       .start_timeout_ms = (int)settings->number[PIE_SET_START_TIMEOUT],
       .stack_size = (size_t)settings->number[PIE_SET_STACK_SIZE],
       .multiprocess = door->multiprocess,
+      .impersonate = settings->number[PIE_SET_IMPERSONATE] != 0,
+      .tokens = door->quirks.async,
+      .crash_log = pie_settings_text(settings, PIE_SET_CRASH_LOG),
       .reload = settings->number[PIE_SET_RELOAD] != 0,
       .log_level = (int)door->log.level,
   };
+}
+
+static bool boot(struct pie_door *door) {
+  const struct pie_failure *failure = NULL;
+  struct pie_engine_config config = config_of(door);
+  if (door->ops->boot(door->engine, &config, &failure) == 0)
+    return true;
+  fail(door, failure->summary, failure->detail, failure->advice);
+  return false;
+}
+
+/* One of pyisapie.toml. What the server or the environment says goes first; what each site has of
+ * its own is read when it is loaded. */
+static void on_file_setting(void *context, const char *name, const char *text) {
+  struct pie_door *door = context;
+  char why[256];
+  int id = pie_setting_find(pie_str_from(name));
+  if (id < 0 || is_of_site((enum pie_setting_id)id) ||
+      pie_setting_table[id].scope != PIE_SCOPE_DOOR || door->settings.text[id])
+    return;
+  if (id == PIE_SET_HOME)
+    pie_door_log(door, PIE_LOG_WARNING, PIE_STR(""),
+                 "home in pyisapie.toml has no effect: Python must be found before the file can be "
+                 "read. Set PYISAPIE_HOME where the server sets the environment");
+  else
+    pie_settings_set(&door->settings, (enum pie_setting_id)id, pie_str_from(text), why, sizeof why);
+}
+
+/* The settings of the process that the first application's file has. Our own host has read it. */
+static bool read_settings_file(struct pie_door *door) {
+  const struct pie_failure *failure = NULL;
+  bool had_log = door->settings.text[PIE_SET_LOG] != NULL;
+  if (door->quirks.ours || door->file_read)
+    return true;
+  if (door->ops->read_settings(door->engine, pie_buf_str(&door->first_root),
+                               pie_buf_str(&door->first_config), on_file_setting, door, &failure)) {
+    fail(door, failure->summary, failure->detail, failure->advice);
+    return false;
+  }
+  door->file_read = true;
+  if (had_log || !door->settings.text[PIE_SET_LOG]) {
+    door->log.level = pie_settings_log_level(&door->settings);
+    return true;
+  }
+  door->log_file = NULL; /* others may just write to it: it stays open */
+  pie_mutex_lock(&door->lock);
+  bool opened = open_log(door);
+  pie_mutex_unlock(&door->lock);
+  return opened;
+}
+
+static bool start_engine(struct pie_door *door) {
+  const struct pie_failure *failure = NULL;
+  struct pie_engine_config config = config_of(door);
   if (door->ops->start(door->engine, &config, &failure) == 0)
     return true;
   fail(door, failure->summary, failure->detail, failure->advice);
@@ -224,7 +280,7 @@ static void start_main(void *arg) {
   struct pie_door *door = arg;
   pie_lib_pin((const void *)(uintptr_t)start_main);
   bool good = find_python(door) && load_python(door) && (door->engine || load_engine(door)) &&
-              start_engine(door);
+              boot(door) && read_settings_file(door) && start_engine(door);
   if (!good)
     log_failure(door);
   set_state(door, good ? PIE_DOOR_READY : PIE_DOOR_FAILED);
@@ -258,7 +314,14 @@ static bool start_thread(void (*run)(void *), struct pie_door *door, size_t stac
   return true;
 }
 
-void pie_door_begin_start(struct pie_door *door) {
+void pie_door_begin_start(struct pie_door *door, const struct pie_request *request) {
+  if (request && !door->file_read) {
+    pie_buf_clear(&door->first_root);
+    pie_buf_clear(&door->first_config);
+    if (pie_buf_add(&door->first_root, request->info.root) ||
+        pie_buf_add(&door->first_config, request->info.config))
+      pie_buf_clear(&door->first_root);
+  }
   size_t stack = (size_t)door->settings.number[PIE_SET_STACK_SIZE];
   door->start_deadline = pie_clock_ms() + door->settings.number[PIE_SET_START_TIMEOUT];
   __atomic_store_n(&door->state, PIE_DOOR_STARTING, __ATOMIC_RELEASE);

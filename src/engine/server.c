@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/server.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "engine/call.h"
+#include "engine/interp.h"
+
+enum { NAME_MAX_BYTES = 1024 };
+
+static PIE_THREAD_LOCAL int taken; /* how often this thread has taken a user's token */
+
+static struct pie_call *current(void) {
+  struct pie_call *call = pie_call_current();
+  if (!call)
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this thread serves no request now: call this while the application does");
+  return call;
+}
+
+/* ---- who asks ---- */
+
+static intptr_t token_of(struct pie_call *call) { return call->engine->ops->token(call->request); }
+
+PyObject *pie_server_token(PyObject *module, PyObject *unused) {
+  struct pie_call *call = current();
+  (void)module, (void)unused;
+  return call ? PyLong_FromLongLong(token_of(call)) : NULL;
+}
+
+static int take(struct pie_call *call) {
+  intptr_t token = token_of(call);
+  int err = token ? pie_token_take(token) : -PIE_ENOTSUP;
+  taken += !err;
+  return err;
+}
+
+/* Whoever goes on with somebody else's rights must not go on. */
+static void give_back(void) {
+  if (--taken == 0)
+    PIE_CHECK(pie_token_give_back());
+}
+
+PyObject *pie_server_impersonate(PyObject *module, PyObject *on) {
+  struct pie_call *call = current();
+  int begins = PyObject_IsTrue(on);
+  (void)module;
+  if (!call || begins < 0)
+    return NULL;
+  if (!begins && !taken) {
+    PyErr_SetString(PyExc_RuntimeError, "this thread does not act as a user");
+    return NULL;
+  }
+  int err = 0;
+  if (begins)
+    err = take(call);
+  else
+    give_back();
+  if (!err)
+    Py_RETURN_NONE;
+  PyErr_SetString(PyExc_OSError, err == -PIE_ENOTSUP
+                                     ? "the web server gives no token of the user: only IIS does"
+                                     : "the user's token cannot be taken");
+  return NULL;
+}
+
+PyObject *pie_server_whoami(PyObject *module, PyObject *unused) {
+  char name[NAME_MAX_BYTES];
+  (void)module, (void)unused;
+  int n = pie_token_name(name, sizeof name);
+  if (n >= 0)
+    return PyUnicode_DecodeUTF8(name, n, "replace");
+  PyErr_SetString(PyExc_OSError, n == -PIE_ENOTSUP ? "only Windows has accounts of threads"
+                                                   : "the account's name cannot be found");
+  return NULL;
+}
+
+static const struct pie_failure no_token = {
+    .status = 500,
+    .summary = "The setting impersonate is on, but the web server gives no token of the user.",
+    .advice = "Only IIS does, with authentication or for its anonymous user. Turn impersonate off "
+              "elsewhere.",
+};
+
+bool pie_server_begin(struct pie_call *call) {
+  if (!call->engine->config.impersonate || take(call) == 0)
+    return true;
+  pie_call_fail(call, &no_token);
+  return false;
+}
+
+void pie_server_end(struct pie_call *call) {
+  if (!taken)
+    return;
+  if (taken > call->engine->config.impersonate)
+    pie_engine_log(call->engine, PIE_LOG_WARNING, PIE_STR(""),
+                   "the application has not ended pyisapie.windows.impersonate: ended for it");
+  taken = 1;
+  give_back();
+}
+
+/* ---- the server answers itself ---- */
+
+PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
+  struct pie_call *call = current();
+  const char *text = NULL;
+  int status = 0;
+  (void)module;
+  if (!call || (url != Py_None && !(text = PyUnicode_AsUTF8(url))))
+    return NULL;
+  if (!pie_call_enter(call)) {
+    pie_call_leave(call);
+    return NULL;
+  }
+  PyThreadState *state = pie_interp_release();
+  int err = call->engine->ops->pass_on(call->request, text, &status);
+  pie_interp_retake(state);
+  pie_call_leave(call);
+  call->passed = !err;
+  if (!err)
+    return PyLong_FromLong(status);
+  if (err == -PIE_ESTATE)
+    PyErr_SetString(PyExc_RuntimeError, "the response has begun already");
+  else if (err == -PIE_ENOTSUP)
+    PyErr_SetString(PyExc_NotImplementedError, "this web server cannot take a request back");
+  else
+    PyErr_SetString(PyExc_OSError, "the web server has not answered the request");
+  return NULL;
+}
