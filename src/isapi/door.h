@@ -54,6 +54,7 @@ struct pie_door {
   struct pie_quirks quirks; /* set once, before the first request is parsed */
   struct pie_log log;
   struct pie_log_file *log_file;
+  struct pie_log_file *early_log_file; /* before the settings file was read */
   char id_prefix[16];
   _Atomic unsigned long long requests;
 };

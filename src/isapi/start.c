@@ -245,7 +245,8 @@ static bool read_settings_file(struct pie_door *door) {
     door->log.level = pie_settings_log_level(&door->settings);
     return true;
   }
-  door->log_file = NULL; /* others may just write to it: it stays open */
+  door->early_log_file = door->log_file; /* others may just write to it: it stays open */
+  door->log_file = NULL;
   pie_mutex_lock(&door->lock);
   bool opened = open_log(door);
   pie_mutex_unlock(&door->lock);

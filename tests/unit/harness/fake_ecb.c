@@ -283,8 +283,11 @@ static BOOL vector_send(struct fake_host *host, const HSE_RESPONSE_VECTOR *v) {
     return refuse(host, host->fail_error);
   if (!host->has_vector)
     return refuse(host, host->vector_error);
-  if ((v->dwFlags & HSE_IO_ASYNC) || !(v->dwFlags & HSE_IO_SYNC))
-    breach(host, "VECTOR_SEND that is not synchronous");
+  bool async = v->dwFlags & HSE_IO_ASYNC;
+  if (async == ((v->dwFlags & HSE_IO_SYNC) != 0))
+    breach(host, "VECTOR_SEND must be either synchronous or asynchronous");
+  if (async && !host->completion)
+    breach(host, "an asynchronous VECTOR_SEND without HSE_REQ_IO_COMPLETION");
   if (with_head != (v->pszStatus != NULL) || with_head != (v->pszHeaders != NULL))
     breach(host, "VECTOR_SEND: status and headers must come with HSE_IO_SEND_HEADERS");
   if (with_head) {
@@ -297,6 +300,9 @@ static BOOL vector_send(struct fake_host *host, const HSE_RESPONSE_VECTOR *v) {
   put_elements(host, v);
   host->is_final = v->dwFlags & HSE_IO_FINAL_SEND;
   host->disconnects = v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND;
+  host->asyncs += async;
+  if (async) /* before this call is back, as it may be */
+    host->completion(&host->ecb, host->completion_context, 1, 0);
   return TRUE;
 }
 
@@ -352,6 +358,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     return TRUE;
   case HSE_REQ_IO_COMPLETION:
     host->completions++;
+    memcpy(&host->completion, &buffer, sizeof buffer);
+    host->completion_context = type;
     return host->has_completion ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);
   case HSE_REQ_SET_FLUSH_FLAG:
     host->flushes++;

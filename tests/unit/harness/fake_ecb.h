@@ -53,11 +53,13 @@ struct fake_host {
   bool forgets_nul; /* GetServerVariable does not count and write the final NUL */
 
   /* What it saw. */
+  PFN_HSE_IO_COMPLETION completion;
+  PVOID completion_context;
   const char *breach;   /* the first one */
   struct pie_buf calls; /* a line for each sending call */
   struct pie_buf wire;  /* what the client gets */
   struct pie_buf held_status, held_headers;
-  int sends, heads, flushes, closes, completions, reads, variable_calls;
+  int sends, heads, flushes, closes, completions, asyncs, reads, variable_calls;
   bool head_given, is_final, apache_page, keep_conn, disconnects;
   uint32_t outcome; /* of HttpExtensionProc or DONE_WITH_SESSION; 0: still open */
 

@@ -23,9 +23,30 @@ void fake_engine_reset(void) {
   fake_engine.handle = fake_hello;
   fake_engine.warm = NULL;
   fake_engine.failure = NULL;
+  fake_engine.file = NULL;
+  fake_engine.file_failure = NULL;
+  fake_engine.boots = 0;
   fake_engine.hold_start = fake_engine.refuse_abi = false;
   fake_engine.opens = fake_engine.starts = fake_engine.runs = fake_engine.handled = 0;
   fake_engine.warmed = fake_engine.idled = fake_engine.stops = 0;
+}
+
+static int boot(struct pie_engine *engine, const struct pie_engine_config *config,
+                const struct pie_failure **failure) {
+  (void)config, (void)failure;
+  engine->boots++;
+  return 0;
+}
+
+static int read_settings(struct pie_engine *engine, struct pie_str root, struct pie_str config,
+                         void (*found)(void *context, const char *name, const char *text),
+                         void *context, const struct pie_failure **failure) {
+  snprintf(engine->file_root, sizeof engine->file_root, "%.*s", (int)root.n, root.p);
+  snprintf(engine->file_config, sizeof engine->file_config, "%.*s", (int)config.n, config.p);
+  for (const char *const *at = engine->file; at && *at; at += 2)
+    found(context, at[0], at[1]);
+  *failure = engine->file_failure;
+  return *failure ? -PIE_ESTART : 0;
 }
 
 static int start(struct pie_engine *engine, const struct pie_engine_config *config,
@@ -64,6 +85,8 @@ static void stop(struct pie_engine *engine, int timeout_ms) {
 
 const struct pie_engine_ops fake_engine_ops = {
     .abi = PIE_ENGINE_ABI,
+    .boot = boot,
+    .read_settings = read_settings,
     .start = start,
     .run = run,
     .handle = handle,

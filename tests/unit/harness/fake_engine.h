@@ -21,10 +21,13 @@ struct pie_engine {
   _Atomic(const struct pie_failure *) failure; /* start fails with it */
   atomic_bool hold_start;                      /* start waits until this is false */
   atomic_bool refuse_abi;
+  const char *const *file; /* names and texts of a settings file in turn, then NULL */
+  const struct pie_failure *file_failure;
 
   /* What it saw. */
-  atomic_int opens, starts, runs, handled, warmed, idled, stops, stop_timeout_ms;
-  struct pie_engine_config config; /* of the last start: numbers only, and */
+  atomic_int opens, boots, starts, runs, handled, warmed, idled, stops, stop_timeout_ms;
+  struct pie_engine_config config;         /* of the last start: numbers only, and */
+  char file_root[1024], file_config[1024]; /* where read_settings looked */
   char executable[1024], home[1024], package_dir[1024];
 };
 

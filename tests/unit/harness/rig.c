@@ -62,6 +62,7 @@ static void free_request(struct pie_request *request) {
     return;
   pie_arena_free(&request->arena);
   pie_response_free(&request->response);
+  pie_io_free(&request->io);
   free(request);
 }
 
@@ -104,6 +105,7 @@ void rig_open(struct rig *rig, enum fake_kind kind, const char *request) {
     abort();
   pie_arena_init(&rig->request->arena, PIE_REQUEST_MEMORY_MAX);
   pie_response_init(&rig->request->response);
+  pie_io_init(&rig->request->io);
   rig->request->door = rig->door;
   rig->request->ecb = &rig->host.ecb;
   strcpy(rig->request->id, "id-1");
@@ -120,6 +122,7 @@ int rig_parse(struct rig *rig) {
 void rig_close(struct rig *rig) {
   pie_arena_free(&rig->request->arena);
   pie_response_free(&rig->request->response);
+  pie_io_free(&rig->request->io);
   free(rig->request);
   rig_door_free(rig->door);
   fake_close(&rig->host);

@@ -398,6 +398,49 @@ static void a_value_too_long_for_a_setting_is_told(void) {
   close_hosts(1);
 }
 
+/* ---- the settings file ---- */
+
+static void a_settings_file_is_read_before_the_engine_starts(void) {
+  static const char *const file[] = {"threads", "3",    "app", "no:matter", "queue",
+                                     "7",       "bind", "x",   NULL};
+  open_door();
+  fake_engine.file = file;
+  fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_ROOT", "/srv/shop");
+  fake_set(&hosts[0], "PYISAPIE_QUEUE", "5");
+  rig_serve(door, &hosts[0]);
+  CHECK_TEXT(fake_engine.file_root, "/srv/shop");
+  CHECK_INT(fake_engine.config.threads, 3);
+  CHECK_INT(fake_engine.config.queue, 5); /* the server goes first */
+  close_hosts(1);
+}
+
+static void a_wrong_settings_file_is_told_until_it_is_mended(void) {
+  static const struct pie_failure wrong = {.status = 500, .summary = "The settings file is wrong."};
+  open_door();
+  fake_engine.file_failure = &wrong;
+  CHECK_INT(serve(), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_HAS(wire(0), "The settings file is wrong.");
+  CHECK_INT(fake_engine.starts, 0);
+  close_hosts(1);
+  fake_engine.file_failure = NULL;
+  wait_ms(PIE_DOOR_RETRY_MS + 100);
+  expect_hello();
+}
+
+static void a_settings_file_may_name_the_log(void) {
+  static char path[700];
+  static const char *const file[] = {"log", path, NULL};
+  open_door();
+  snprintf(path, sizeof path, "%s/of-the-file", test_folder());
+  fake_engine.file = file;
+  fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_LOG", NULL);
+  rig_serve(door, &hosts[0]);
+  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), "goes there");
+  snprintf(log_path, sizeof log_path, "%s", path);
+  CHECK_HAS(read_log(), "goes there");
+  close_hosts(1);
+}
+
 static const struct test_case cases[] = {
     CASE(the_first_request_starts_python),
     CASE(requests_wait_in_the_door_where_they_may),
@@ -419,5 +462,8 @@ static const struct test_case cases[] = {
     CASE(a_wrong_setting_leaves_the_others_alone),
     CASE(a_log_that_cannot_be_written_is_told),
     CASE(a_value_too_long_for_a_setting_is_told),
+    CASE(a_settings_file_is_read_before_the_engine_starts),
+    CASE(a_wrong_settings_file_is_told_until_it_is_mended),
+    CASE(a_settings_file_may_name_the_log),
 };
 TEST_MAIN(cases)
