@@ -38,6 +38,7 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
+        "iis", "windows_binaries",
     )),
 )  # fmt: skip
 
@@ -259,7 +260,8 @@ def test_windows(name: str, arguments: Sequence[str]) -> None:
         env.python,
         "-m",
         "pytest",
-        *(arguments or WINDOWS_TESTS),
+        *([] if any("tests/" in word for word in arguments) else WINDOWS_TESTS),
+        *arguments,
         env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))},
     )
 

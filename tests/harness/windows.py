@@ -26,6 +26,16 @@ def program() -> list[str]:
     return ["wine", str(FOLDER / "package" / "pyisapie" / "pyisapie-host.exe")]
 
 
+def python() -> list[str]:
+    """The Windows Python itself."""
+    return ["wine", str(Path(os.environ["TEST_WINDOWS_PYTHON"]) / "python.exe")]
+
+
+def whole_environment() -> dict[str, str]:
+    """For a program of Windows that is no server of ours."""
+    return dict(os.environ) | environment()
+
+
 def environment() -> dict[str, str]:
     return {
         "WINEPREFIX": str(REPO / "build" / "wine"),
