@@ -6,7 +6,6 @@ What is the same on every host is in the test_wsgi_* files, which run on Apache,
 
 from __future__ import annotations
 
-import signal
 import ssl
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from harness.client import Client, NoResponse, build
 from harness.httpd import Httpd
 from harness.paths import APPS
 from harness.site import Site
+from harness.windows import native
 
 
 def test_configuration_is_right(httpd: Httpd) -> None:
@@ -31,8 +31,9 @@ def test_check_starts_no_python(second: Httpd) -> None:
     status, said = second.check()
     assert status == 0, said
     assert second.process
-    maps = Path(f"/proc/{second.process.pid}/maps").read_text()
-    assert "libpython" not in maps, "Python must not start in the parent"
+    assert not second.has_python(second.process.pid), "Python must not start in the parent"
+    assert second.site("first.localhost").get("/hello").status == 200
+    assert all(map(second.has_python, second.workers()))
 
 
 def test_several_sites_behind_one_door(httpd: Httpd) -> None:
@@ -152,9 +153,8 @@ def test_a_child_that_dies_is_replaced(second: Httpd) -> None:
 def test_graceful_restart(second: Httpd) -> None:
     site = second.site("readahead.localhost")
     assert site.get("/hello").status == 200
-    assert second.process
     since, before = site.log.mark(), second.workers()
-    second.process.send_signal(signal.SIGUSR1)
+    second.restart()
     process.eventually(lambda: not set(before) & set(second.workers()), "the children are new")
     process.eventually(lambda: site.get("/hello").status == 200, "they answer")
     assert "exit signal" not in site.log.text(since)
@@ -162,8 +162,8 @@ def test_graceful_restart(second: Httpd) -> None:
 
 def test_it_stops_in_time(servers: Servers, tmp_path: Path) -> None:
     servers.httpd()
-    defines = {"SITE_NAME": "s.localhost", "SITE_APP": "hello:app", "SITE_ROOT": str(APPS)}
-    httpd = Httpd(tmp_path / "httpd", defines | {"SITE_STATIC": str(tmp_path)})
+    defines = {"SITE_NAME": "s.localhost", "SITE_APP": "hello:app", "SITE_ROOT": native(APPS)}
+    httpd = Httpd(tmp_path / "httpd", defines | {"SITE_STATIC": native(tmp_path)})
     with httpd:
         assert httpd.site("s.localhost").get("/").status == 200
         workers = httpd.workers()

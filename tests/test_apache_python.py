@@ -24,7 +24,7 @@ from harness.site import Site
 BY_FILE = """
 <VirtualHost *>
   ServerName file.localhost
-  Alias "/" "${PYISAPIE_DIR}/pyisapie.so/"
+  Alias "/" "${PYISAPIE_DIR}/${PYISAPIE_DOOR}/"
 </VirtualHost>
 """
 Start = Callable[..., Site]
@@ -149,7 +149,7 @@ def test_environment_behaves_as_its_python(start: Start, tmp_path: Path) -> None
 
 def test_unreadable_environment(start: Start, tmp_path: Path) -> None:
     if os.getuid() == 0:
-        pytest.skip("httpd started by root may read everything here (harness/httpd.py)")
+        pytest.skip("httpd started by root may read everything here (harness/httpd_system.py)")
     door = make_environment(tmp_path / "env")
     (tmp_path / "env" / "pyvenv.cfg").chmod(0)
     check(start(door).get("/"), "may not read", "pyvenv.cfg")

@@ -14,7 +14,9 @@ from harness.logs import Log
 from harness.paths import APPS
 
 OURS, QUIRKS, APACHE = "ours", "quirks", "apache"
-HOSTS = (OURS, QUIRKS) if windows.NAME else (OURS, QUIRKS, APACHE)
+HOSTS: tuple[str, ...] = (OURS, QUIRKS) if windows.NAME else (OURS, QUIRKS, APACHE)
+if windows.HTTPD:
+    HOSTS = (APACHE,)  # the others have had their turn
 
 
 @dataclass

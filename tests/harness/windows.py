@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Windows binaries, under Wine: TEST_WINDOWS names their folder in build (./dev test windows).
 
+With TEST_WINDOWS_HTTPD, the folder of a httpd for Windows, that is the host (./dev test
+windows-httpd).
 Their standard streams are pipes: CPython refuses to start under Wine when they are files.
 """
 
@@ -13,6 +15,7 @@ from typing import BinaryIO
 
 REPO = Path(__file__).resolve().parent.parent.parent
 NAME = os.environ.get("TEST_WINDOWS", "")
+HTTPD = os.environ.get("TEST_WINDOWS_HTTPD", "")
 FOLDER = REPO / "build" / NAME
 PACKAGES = FOLDER / "packages"  # what the applications need
 
@@ -20,6 +23,11 @@ PACKAGES = FOLDER / "packages"  # what the applications need
 def path(unix: str | Path) -> str:
     """As Windows programs see it: Wine shows the whole file system as drive Z."""
     return "Z:" + str(Path(unix).absolute()).replace("/", "\\")
+
+
+def native(unix: str | Path) -> str:
+    """A path as the programs under test see it, with slashes: what httpd's configuration takes."""
+    return path(unix).replace("\\", "/") if NAME else str(unix)
 
 
 def program() -> list[str]:
