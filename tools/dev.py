@@ -41,6 +41,15 @@ WINDOWS_TESTS = (
     )),
 )  # fmt: skip
 
+WINDOWS_HTTPD_TESTS = (
+    "-m",
+    "not long and not browser",
+    *(f"tests/test_{name}.py" for name in (
+        "apache", "apache_rows", "windows_environ", "validate", "wsgi_body", "wsgi_environ",
+        "wsgi_errors", "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav",
+    )),
+)  # fmt: skip
+
 
 class Failed(Exception):
     """A step that did not succeed; the text says which."""
@@ -238,6 +247,17 @@ def build_windows(pythons: Iterable[str]) -> None:
 
 def test_windows(name: str, arguments: Sequence[str]) -> None:
     """What is the same on every host, by the Windows binaries under Wine."""
+    under_wine(name, arguments or WINDOWS_TESTS, {})
+
+
+def test_windows_httpd(name: str, arguments: Sequence[str]) -> None:
+    """The same, and what is Apache's own, by httpd for Windows and its mod_isapi."""
+    httpd = {"TEST_WINDOWS_HTTPD": str(part("httpd-windows"))}
+    under_wine(name, arguments or WINDOWS_HTTPD_TESTS, httpd)
+
+
+def under_wine(name: str, arguments: Sequence[str], more: dict[str, str]) -> None:
+    """Build for Windows against a Python, and run tests by that under Wine."""
     env = machine()
     build_windows([name])
     version = name.split("-")[1]
@@ -255,13 +275,8 @@ def test_windows(name: str, arguments: Sequence[str]) -> None:
             "--platform", "win_amd64", "--python-version", version, "--only-binary=:all:",
             "--target", folder / "packages", "-r", wanted)  # fmt: skip
         stamp.write_text(text)
-    run(
-        env.python,
-        "-m",
-        "pytest",
-        *(arguments or WINDOWS_TESTS),
-        env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))},
-    )
+    chosen = {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))}
+    run(env.python, "-m", "pytest", *arguments, env=env.env | chosen | more)
 
 
 def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:
@@ -362,6 +377,9 @@ def command_test(options: argparse.Namespace) -> int:
     if options.rest[:1] == ["windows"]:
         test_windows(WINDOWS_PYTHONS[0], options.rest[1:])
         return 0
+    if options.rest[:1] == ["windows-httpd"]:
+        test_windows_httpd(WINDOWS_PYTHONS[0], options.rest[1:])
+        return 0
     if options.rest:  # pytest's own arguments: just these tests
         env.build()
         test_python(env, options.rest, True)
@@ -383,6 +401,7 @@ def command_test(options: argparse.Namespace) -> int:
         for mode in ("main", "free-threaded"):
             steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
                 environment_of(THREADED_PYTHON), quick, True, mode))  # fmt: skip
+        steps.do("tests by httpd for Windows", test_windows_httpd, WINDOWS_PYTHONS[0], [])
         steps.do("tests in C, with the thread sanitizer", test_c, env, "thread")
         steps.do("tests in Python, with sanitizers", test_python_sanitized, Path(sys.executable))
     return steps.end()
