@@ -100,9 +100,9 @@ def vhost(name: str, app: str, root: Path, path: str = "/") -> str:
 
 
 def _tls(folder: Path) -> dict[str, str]:
-    """A port for TLS and a certificate, where there is a program to make one."""
+    """A port for TLS and a certificate, where there are mod_ssl and a program to make one."""
     openssl = shutil.which("openssl")
-    if not openssl:
+    if windows.HTTPD or not openssl:
         return {}
     file = folder / "certificate.pem"
     command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Servers
-from harness import process
+from harness import process, windows
 from harness.client import Client, NoResponse, build
 from harness.httpd import Httpd
 from harness.paths import APPS
 from harness.site import Site
-from harness.windows import native
 
 
 def test_configuration_is_right(httpd: Httpd) -> None:
@@ -102,6 +101,8 @@ def test_no_application_configured(second: Httpd) -> None:
 
 
 def test_tls(second: Httpd) -> None:
+    if windows.HTTPD:
+        pytest.skip("httpd for Windows is built without OpenSSL: it has no mod_ssl")
     if "TEST_TLS" not in second.defines:
         pytest.skip("there is no openssl to make a certificate with")
     host, _, port = second.defines["TEST_TLS"].partition(":")
@@ -126,7 +127,12 @@ def test_log_goes_to_the_error_log(apache: Site) -> None:
 def test_python_runs_in_one_child(httpd: Httpd) -> None:
     site = httpd.site("apps.localhost")
     pids = {site.get("/process").json()["pid"] for _ in range(20)}
-    assert pids == set(httpd.workers())
+    if windows.HTTPD:  # its processes have numbers of their own there
+        (parent,) = (httpd.folder / "httpd.pid").read_text().split()
+        assert len(pids) == len(httpd.workers()) == 1
+        assert int(parent) not in pids
+    else:
+        assert pids == set(httpd.workers())
 
 
 def test_requests_run_at_the_same_time(apache: Site) -> None:
@@ -162,13 +168,18 @@ def test_graceful_restart(second: Httpd) -> None:
 
 def test_it_stops_in_time(servers: Servers, tmp_path: Path) -> None:
     servers.httpd()
-    defines = {"SITE_NAME": "s.localhost", "SITE_APP": "hello:app", "SITE_ROOT": native(APPS)}
-    httpd = Httpd(tmp_path / "httpd", defines | {"SITE_STATIC": native(tmp_path)})
+    defines = {
+        "SITE_NAME": "s.localhost",
+        "SITE_APP": "hello:app",
+        "SITE_ROOT": windows.native(APPS),
+    }
+    httpd = Httpd(tmp_path / "httpd", defines | {"SITE_STATIC": windows.native(tmp_path)})
     with httpd:
         assert httpd.site("s.localhost").get("/").status == 200
         workers = httpd.workers()
         begin = time.monotonic()
         assert httpd.stop() == 0
-        assert time.monotonic() - begin < 5
+        assert windows.HTTPD or time.monotonic() - begin < 5  # Wine takes as long as it takes
     process.eventually(lambda: not any(map(process.is_alive, workers)), "the child has ended")
     assert "exit signal" not in httpd.log.text()
+    assert "Forcing termination" not in httpd.log.text(), "httpd for Windows had to end the child"
