@@ -42,6 +42,7 @@ VHOST = """
 WHOLE = """
 <VirtualHost *>
   ServerName {name}
+  AllowEncodedSlashes On
   AliasMatch "^" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}"
   SetEnv PYISAPIE_SCRIPT_NAME "/"
   SetEnv PYISAPIE_APP "{app}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from conftest import Servers
@@ -77,6 +78,32 @@ def test_mount_point_of_apache(httpd: Httpd) -> None:
     environ = site.get("/mounted/here").json()["environ"]
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/mounted/here", "")
     assert site.get("/mounted/hereafter").status in (403, 404), "that is no path of the site's"
+
+
+# httpd for Windows, before it maps a path to a file: dots and spaces at the ends of names go, and
+# "\\" becomes "/". What follows an Alias comes from that; AliasMatch leaves all as it is.
+NAMES = [
+    ("/x.", "/x"),
+    ("/x%20", "/x"),
+    ("/a./b", "/a/b"),
+    ("/a%5Cb", "/a/b"),
+    ("/x..%20/y", "/x/y"),
+]
+
+
+@pytest.mark.parametrize(("sent", "shortened"), NAMES)
+def test_names_that_windows_changes(httpd: Httpd, sent: str, shortened: str) -> None:
+    """However that is, the site begins where its Alias says."""
+    whole = unquote(sent)
+    aliased = shortened if windows.HTTPD else whole
+    for site, mount, expected in [
+        ("whole.localhost", "", whole),
+        ("root.localhost", "", aliased),
+        ("mounted.localhost", "/mounted/here", aliased),
+    ]:
+        environ = httpd.site(site).get(mount + sent).json()["environ"]
+        assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (mount, expected), site
+        assert environ["REQUEST_URI"] == mount + sent
 
 
 def test_a_broken_site_beside_good_ones(httpd: Httpd) -> None:
