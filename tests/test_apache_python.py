@@ -18,8 +18,9 @@ from conftest import Servers, watch
 from harness import process
 from harness.client import Response
 from harness.httpd import Httpd
-from harness.paths import APPS, package
+from harness.paths import APPS, DOOR, package
 from harness.site import Site
+from harness.windows import native, shown
 
 BY_FILE = """
 <VirtualHost *>
@@ -37,9 +38,10 @@ def start(servers: Servers, tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(door: Path | None = None, app: str = "python:app", **settings: object) -> Site:
-            defines = {"SITE_NAME": "s.localhost", "SITE_APP": app, "SITE_ROOT": str(APPS)}
-            defines |= {"SITE_STATIC": str(tmp_path), "PYISAPIE_DIR": str(door or package())}
-            more = "".join(f'SetEnv PYISAPIE_{k} "{v}"\n' for k, v in settings.items())
+            defines = {"SITE_NAME": "s.localhost", "SITE_APP": app, "SITE_ROOT": native(APPS)}
+            defines |= {"SITE_STATIC": native(tmp_path), "PYISAPIE_DIR": native(door or package())}
+            values = {k: native(v) if isinstance(v, Path) else v for k, v in settings.items()}
+            more = "".join(f'SetEnv PYISAPIE_{k} "{v}"\n' for k, v in values.items())
             httpd = Httpd(tmp_path / "httpd", defines, more + BY_FILE)
             watch("this apache", httpd.log)
             name = "file.localhost" if "CONFIG" in settings else "s.localhost"
@@ -75,12 +77,12 @@ def check(page: Response, *words: str) -> None:
 
 
 def test_door_without_the_rest(start: Start, tmp_path: Path) -> None:
-    site = start(copy_package(tmp_path / "alone", "pyisapie.so"))
-    check(site.get("/"), str(tmp_path / "alone"), "pip install pyisapie")
+    site = start(copy_package(tmp_path / "alone", DOOR))
+    check(site.get("/"), shown(tmp_path / "alone"), "pip install pyisapie")
     site.log.wait("Python was not started")
     short = site.get("/", [("X-Forwarded-For", "192.0.2.1")])
     assert short.status == 500
-    assert str(tmp_path) not in short.text
+    assert tmp_path.name not in short.text
 
 
 def test_environment_of_another_version(start: Start, tmp_path: Path) -> None:
@@ -107,12 +109,12 @@ def test_base_python_that_is_gone(start: Start, tmp_path: Path) -> None:
 
 
 def test_home_that_is_no_folder(start: Start, tmp_path: Path) -> None:
-    check(start(HOME=tmp_path / "gone").get("/"), "is not a folder", str(tmp_path / "gone"))
+    check(start(HOME=tmp_path / "gone").get("/"), "is not a folder", native(tmp_path / "gone"))
 
 
 def test_home_without_python(start: Start, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    check(start(HOME=tmp_path / "empty").get("/"), str(tmp_path / "empty"))
+    check(start(HOME=tmp_path / "empty").get("/"), native(tmp_path / "empty"))
 
 
 def test_home_is_an_environment(start: Start, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_log_of_its_own(start: Start, tmp_path: Path) -> None:
 def test_settings_file(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "some.toml"
     text = '[mounts]\n"/here" = "hello:app"\n"/" = "python:app"\n'
-    config.write_text(f'root = "{APPS}"\n{text}')
+    config.write_text(f'root = "{native(APPS)}"\n{text}')
     site = start(CONFIG=config)
     assert site.get("/here").body == b"Hello, world!\n"
     assert "version" in site.get("/hereafter").json()

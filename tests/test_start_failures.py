@@ -304,7 +304,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> object:
         more += vhost(f"{name}.localhost", _own(kind.app, name), folder / name)
     lay(folder / "good", {"site_good.py": GOOD})
     defines = {"SITE_NAME": "good.localhost", "SITE_APP": "site_good:app"}
-    defines |= {"SITE_ROOT": str(folder / "good"), "SITE_STATIC": str(folder)}
+    defines |= {"SITE_ROOT": windows.native(folder / "good"), "SITE_STATIC": windows.native(folder)}
     try:
         with Httpd(folder / "httpd", defines, more) as httpd:
             watch("broken apache", httpd.log)
@@ -334,7 +334,7 @@ def test_apache_page_and_log(broken: Httpd, name: str) -> None:
 
 
 def test_apache_misspelled_variable(tmp_path: Path, broken: Httpd) -> None:
-    defines = {**broken.defines, "SITE_ROOT": str(tmp_path)}
+    defines = {**broken.defines, "SITE_ROOT": windows.native(tmp_path)}
     with Httpd(tmp_path / "httpd", defines, env={"PYISAPIE_THREAD": "2"}) as httpd:
         page = httpd.site("good.localhost").get("/")
         assert page.status == 500

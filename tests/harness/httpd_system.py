@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from harness import process, windows
-from harness.paths import REPO, environment, package
+from harness.paths import DOOR, REPO, environment, package
 
 USER = "www-data"
 
@@ -131,8 +131,8 @@ class Wine:
         return {
             "HTTPD_MODULES": windows.native(modules),
             "MOD_ISAPI": windows.native(modules / "mod_isapi.so"),
-            "PYISAPIE_DIR": windows.native(windows.FOLDER / "package" / "pyisapie"),
-            "PYISAPIE_DOOR": "pyisapie.dll",
+            "PYISAPIE_DIR": windows.native(package()),
+            "PYISAPIE_DOOR": DOOR,
         }
 
     def give(self, folder: Path) -> None:

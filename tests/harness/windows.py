@@ -30,6 +30,11 @@ def native(unix: str | Path) -> str:
     return path(unix).replace("\\", "/") if NAME else str(unix)
 
 
+def shown(unix: str | Path) -> str:
+    """A path as the programs under test write it."""
+    return path(unix) if NAME else str(unix)
+
+
 def program() -> list[str]:
     return ["wine", str(FOLDER / "package" / "pyisapie" / "pyisapie-host.exe")]
 
