@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from conftest import vhost, watch
-from harness import process
+from harness import process, windows
 from harness.client import Response
 from harness.httpd import Httpd, Unavailable
 from harness.serve import Serve
 from harness.site import APACHE, QUIRKS, Site
 
+SITE_MODULE = (
+    windows.path(windows.python() / "Lib" / "site.py") if windows.NAME else site_module.__file__
+)
 GOOD = """
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -79,7 +82,7 @@ KINDS = {
         "site_one:app",
         ["has no 'app'", "application"],
     ),
-    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", site_module.__file__]),
+    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", SITE_MODULE]),
     "built-in": Kind({"sys.py": GOOD}, "sys:app", ["'sys' has no 'app'", "of Python itself"]),
     "not-callable": Kind({"site_one.py": "app = 42\n"}, "site_one:app", ["is not callable", "int"]),
     "factory-raises": Kind(

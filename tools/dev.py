@@ -45,8 +45,9 @@ WINDOWS_HTTPD_TESTS = (
     "-m",
     "not long and not browser",
     *(f"tests/test_{name}.py" for name in (
-        "apache", "apache_rows", "windows_environ", "validate", "wsgi_body", "wsgi_environ",
-        "wsgi_errors", "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav",
+        "apache", "apache_python", "apache_rows", "windows_environ", "start_failures", "validate",
+        "wsgi_body", "wsgi_environ", "wsgi_errors", "wsgi_file", "wsgi_input",
+        "wsgi_start_response", "real_apps", "webdav",
     )),
 )  # fmt: skip
 

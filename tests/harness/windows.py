@@ -9,6 +9,7 @@ Their standard streams are pipes: CPython refuses to start under Wine when they 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import BinaryIO
@@ -43,9 +44,42 @@ def environment() -> dict[str, str]:
     return {
         "WINEPREFIX": str(REPO / "build" / "wine"),
         "WINEDEBUG": "-all",
-        "PYISAPIE_HOME": path(os.environ["TEST_WINDOWS_PYTHON"]),
+        "PYISAPIE_HOME": path(python()),
         "PYTHONPATH": f"{path(PACKAGES)};{path(REPO / 'tests' / 'windows')}",
     }
+
+
+def bare() -> dict[str, str]:
+    """What takes the Python of environment() out again: the door must find one by itself."""
+    return {"PYISAPIE_HOME": "", "PYTHONPATH": ""} if NAME else {}
+
+
+def python() -> Path:
+    """The folder of the Python that the tests use."""
+    return Path(os.environ["TEST_WINDOWS_PYTHON"])
+
+
+def run_python(program: Path, *args: str) -> str:
+    """Run a Python that need not lie beside its DLL; what it prints."""
+    more = environment() | {"WINEPATH": path(python())}
+    done = subprocess.run(
+        ["wine", str(program), *args],
+        env=os.environ | more,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def make_environment(folder: Path) -> Path:
+    """A virtual environment; the folder for packages in it."""
+    run_python(python() / "python.exe", "-m", "venv", "--without-pip", path(folder))
+    # The part has not got the launcher that stands there otherwise; this does for one.
+    shutil.copy(python() / "python.exe", folder / "Scripts")
+    return folder / "Lib" / "site-packages"
 
 
 def to_file(file: BinaryIO) -> BinaryIO:
