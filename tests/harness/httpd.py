@@ -40,6 +40,8 @@ class Httpd:
         more: str = "",
         env: Mapping[str, str] | None = None,
     ) -> None:
+        if windows.NAME and not windows.HTTPD:
+            raise Unavailable("httpd for Windows has a run of its own (./dev test windows-httpd)")
         self.system = Wine() if windows.HTTPD else Unix()
         self.folder = folder
         self.port = free_port()
