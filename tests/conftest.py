@@ -33,7 +33,7 @@ VHOST = """
 <VirtualHost *>
   ServerName {name}
   AllowEncodedSlashes On
-  Alias "{path}" "${{PYISAPIE_DIR}}/pyisapie.so{slash}"
+  Alias "{path}" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}{slash}"
   SetEnv PYISAPIE_APP "{app}"
   SetEnv PYISAPIE_ROOT "{root}"
 </VirtualHost>
@@ -42,7 +42,8 @@ VHOST = """
 WHOLE = """
 <VirtualHost *>
   ServerName {name}
-  AliasMatch "^" "${{PYISAPIE_DIR}}/pyisapie.so"
+  AllowEncodedSlashes On
+  AliasMatch "^" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}"
   SetEnv PYISAPIE_SCRIPT_NAME "/"
   SetEnv PYISAPIE_APP "{app}"
   SetEnv PYISAPIE_ROOT "{root}"
@@ -56,6 +57,15 @@ _marks: dict[str, int] = {}
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes minutes")
     config.addinivalue_line("markers", "browser: drives a real browser")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With httpd for Windows as the host, our own has had its turn in another run."""
+    if not windows.HTTPD:
+        return
+    others = [i for i in items if {"ours", "serve"} & set(getattr(i, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [i for i in items if i not in others]
 
 
 def watch(name: str, log: Log) -> None:
@@ -84,21 +94,16 @@ def pytest_runtest_makereport(
     return report
 
 
-def as_seen(path: Path) -> str:
-    """A path as the servers see it."""
-    return windows.path(path) if windows.NAME else str(path)
-
-
 def vhost(name: str, app: str, root: Path, path: str = "/") -> str:
     """A further virtual host in Apache's configuration."""
     slash = "/" if path == "/" else ""
-    return VHOST.format(name=name, app=app, root=root, path=path, slash=slash)
+    return VHOST.format(name=name, app=app, root=windows.native(root), path=path, slash=slash)
 
 
 def _tls(folder: Path) -> dict[str, str]:
-    """A port for TLS and a certificate, where there is a program to make one."""
+    """A port for TLS and a certificate, where there are mod_ssl and a program to make one."""
     openssl = shutil.which("openssl")
-    if not openssl:
+    if windows.HTTPD or not openssl:
         return {}
     file = folder / "certificate.pem"
     command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
@@ -142,11 +147,11 @@ class Servers:
         defines = {
             "SITE_NAME": "apps.localhost",
             "SITE_APP": APPS_APP,
-            "SITE_ROOT": str(APPS),
-            "SITE_STATIC": str(static),
+            "SITE_ROOT": windows.native(APPS),
+            "SITE_STATIC": windows.native(static),
             "SHOP_NAME": "shop.localhost",
             "SHOP_APP": "process:app",
-            "SHOP_ROOT": str(APPS),
+            "SHOP_ROOT": windows.native(APPS),
             "PYISAPIE_THREADS": "8",
         }
         more = vhost("real.localhost", REAL_APP, REAL_APPS) + vhost(
@@ -156,7 +161,9 @@ class Servers:
         more += vhost("broken.localhost", "no_such_module:app", APPS)
         more += vhost("nothing.localhost", "", APPS)
         more += vhost("root.localhost", "environ_json:app", APPS)
-        more += WHOLE.format(name="whole.localhost", app="environ_json:app", root=APPS)
+        more += WHOLE.format(
+            name="whole.localhost", app="environ_json:app", root=windows.native(APPS)
+        )
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
         return self._stack.enter_context(httpd)
@@ -173,20 +180,21 @@ class Servers:
             defines = {
                 "SITE_NAME": "first.localhost",
                 "SITE_APP": APPS_APP,
-                "SITE_ROOT": str(APPS),
-                "SITE_STATIC": str(folder),
-                "TEST_USERS": str(users),
+                "SITE_ROOT": windows.native(APPS),
+                "SITE_STATIC": windows.native(folder),
+                "TEST_USERS": windows.native(users),
                 "PYISAPIE_PRELOAD": "1",
             }
             defines |= _tls(folder)
-            more = f'Include "{APACHE_SAMPLES / "unusual.conf"}"'
+            more = f'Include "{windows.native(APACHE_SAMPLES / "unusual.conf")}"'
             httpd = Httpd(folder / "httpd", defines, more)
             watch("second apache", httpd.log)
             self._second = self._stack.enter_context(httpd)
         return self._second
 
     def _data(self, name: str, folder: Path) -> dict[str, str]:
-        return {"DEMO_DATA": as_seen(folder / "demo"), "DAV_ROOT": as_seen(folder / "dav")}
+        path = windows.native
+        return {"DEMO_DATA": path(folder / "demo"), "DAV_ROOT": path(folder / "dav")}
 
     def site(self, server: str, what: str) -> Site:
         """The site "apps", "real" or "demo" on one of HOSTS."""
@@ -207,7 +215,7 @@ class Servers:
         args = {QUIRKS: ["--quirks", "apache"], IIS: ["--quirks", "iis"]}.get(server, [])
         env = self._data(server, folder)
         if server == IIS:  # it has no other way to tell the extension
-            env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": as_seen(root)}
+            env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": windows.native(root)}
         serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
         return self._stack.enter_context(serve).site(server)

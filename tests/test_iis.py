@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import as_seen
 from harness import windows
 from harness.client import NoResponse
 from harness.paths import APPS, host_program, package
@@ -162,7 +161,7 @@ def {name}(environ, start_response):
 """
     (tmp_path / "root" / "who.py").write_text(template.format(name="first"))
     (tmp_path / "grüße" / "who_else.py").write_text(template.format(name="second"))
-    folders = f"/={as_seen(tmp_path / 'root')},/shop={as_seen(tmp_path / 'grüße')}"
+    folders = f"/={windows.native(tmp_path / 'root')},/shop={windows.native(tmp_path / 'grüße')}"
     with _pool(tmp_path, folders) as serve:
         site = serve.site()
         assert site.get("/a/b").body == b"first  /a/b"
@@ -177,12 +176,14 @@ def _with_file(tmp_path: Path, text: str) -> Serve:
     (root / "pyisapie.toml").write_text(text)
     (root / "site_app.py").write_text((APPS / "environ_json.py").read_text())
     (root / "tools.py").write_text((APPS / "tools.py").read_text())
-    return _pool(tmp_path, f"/={as_seen(root)}")
+    return _pool(tmp_path, f"/={windows.native(root)}")
 
 
 def test_the_file_of_the_first_application_has_settings_of_the_process(tmp_path: Path) -> None:
     log = tmp_path / "own.log"
-    text = f"app = 'site_app:app'\nlog = '{as_seen(log)}'\nthreads = 1\nlog-level = 'debug'\n"
+    text = (
+        f"app = 'site_app:app'\nlog = '{windows.native(log)}'\nthreads = 1\nlog-level = 'debug'\n"
+    )
     with _with_file(tmp_path, text) as serve:
         environ = json.loads(serve.site().get("/").body)["environ"]
         assert environ["wsgi.multithread"] is False
@@ -230,7 +231,11 @@ def test_impersonate_ends_with_the_request(iis: Site) -> None:
 
 @only_windows
 def test_the_setting_impersonate(serve: Callable[..., Serve]) -> None:
-    env = {"PYISAPIE_APP": "iis:app", "PYISAPIE_ROOT": as_seen(APPS), "PYISAPIE_IMPERSONATE": "on"}
+    env = {
+        "PYISAPIE_APP": "iis:app",
+        "PYISAPIE_ROOT": windows.native(APPS),
+        "PYISAPIE_IMPERSONATE": "on",
+    }
     site = serve("iis:app", "--quirks", "iis", env=env).site()
     assert json.loads(site.get("/?do=has_token").body) is True
 

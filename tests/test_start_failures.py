@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from conftest import vhost, watch
-from harness import process
+from harness import process, windows
 from harness.client import Response
 from harness.httpd import Httpd, Unavailable
 from harness.serve import Serve
 from harness.site import APACHE, QUIRKS, Site
 
+SITE_MODULE = (
+    windows.path(windows.python() / "Lib" / "site.py") if windows.NAME else site_module.__file__
+)
 GOOD = """
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -79,7 +82,7 @@ KINDS = {
         "site_one:app",
         ["has no 'app'", "application"],
     ),
-    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", site_module.__file__]),
+    "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", SITE_MODULE]),
     "built-in": Kind({"sys.py": GOOD}, "sys:app", ["'sys' has no 'app'", "of Python itself"]),
     "not-callable": Kind({"site_one.py": "app = 42\n"}, "site_one:app", ["is not callable", "int"]),
     "factory-raises": Kind(
@@ -304,7 +307,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> object:
         more += vhost(f"{name}.localhost", _own(kind.app, name), folder / name)
     lay(folder / "good", {"site_good.py": GOOD})
     defines = {"SITE_NAME": "good.localhost", "SITE_APP": "site_good:app"}
-    defines |= {"SITE_ROOT": str(folder / "good"), "SITE_STATIC": str(folder)}
+    defines |= {"SITE_ROOT": windows.native(folder / "good"), "SITE_STATIC": windows.native(folder)}
     try:
         with Httpd(folder / "httpd", defines, more) as httpd:
             watch("broken apache", httpd.log)
@@ -334,7 +337,7 @@ def test_apache_page_and_log(broken: Httpd, name: str) -> None:
 
 
 def test_apache_misspelled_variable(tmp_path: Path, broken: Httpd) -> None:
-    defines = {**broken.defines, "SITE_ROOT": str(tmp_path)}
+    defines = {**broken.defines, "SITE_ROOT": windows.native(tmp_path)}
     with Httpd(tmp_path / "httpd", defines, env={"PYISAPIE_THREAD": "2"}) as httpd:
         page = httpd.site("good.localhost").get("/")
         assert page.status == 500

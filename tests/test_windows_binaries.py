@@ -26,9 +26,11 @@ EXPORTS = ["GetExtensionVersion", "HttpExtensionIdle", "HttpExtensionProc", "Htt
            "TerminateExtension"]  # fmt: skip
 
 # Of Python, of us, and of what Python's extension modules need: all names that could be mistaken.
-HOSTILE = ["python3.dll", "python313.dll", "vcruntime140.dll", "vcruntime140_1.dll", "sqlite3.dll",
-           "libcrypto-3.dll", "libssl-3.dll", "libffi-8.dll", "_engine.cp313-win_amd64.pyd",
-           "pyisapie.dll", "psapi.dll", "version.dll"]  # fmt: skip
+TAG = windows.NAME.removeprefix("windows-").replace(".", "")
+HOSTILE = ["python3.dll", f"python{TAG}.dll", "vcruntime140.dll", "vcruntime140_1.dll",
+           "sqlite3.dll", "libcrypto-3.dll", "libssl-3.dll", "libffi-8.dll",
+           f"_engine.cp{TAG}-win_amd64.pyd", "pyisapie.dll", "psapi.dll",
+           "version.dll"]  # fmt: skip
 HOSTILE_C = """
 #include <windows.h>
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved) {
@@ -102,9 +104,7 @@ def hostile(tmp_path: Path) -> tuple[Path, Path]:
 def test_hostile_libraries_do_what_the_test_thinks(hostile: tuple[Path, Path]) -> None:
     folder, mark = hostile
     code = f"import ctypes; ctypes.CDLL(r'{windows.path(folder / 'sqlite3.dll')}')"
-    program = [*windows.python(), "-c", code]
-    subprocess.run(program, env=windows.whole_environment(), stdin=subprocess.DEVNULL,
-                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)  # fmt: skip
+    windows.run_python(windows.python() / "python.exe", "-c", code)
     assert mark.exists()
 
 

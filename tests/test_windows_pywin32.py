@@ -6,7 +6,6 @@ It pends each request, serves it on threads of its own with the user's token, an
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ NAME = "extension_simple"  # the loader takes its module from its own file's nam
 @pytest.fixture(scope="module")
 def pywin32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("pywin32")
-    python = Path(os.environ["TEST_WINDOWS_PYTHON"])
+    python = windows.python()
     for file in [*python.glob("*.dll"), *(windows.PACKAGES / "pywin32_system32").glob("*.dll")]:
         shutil.copy(file, folder)
     door = folder / f"_{NAME}.dll"

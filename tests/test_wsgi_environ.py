@@ -308,7 +308,13 @@ def test_many_and_long_headers(apps: Site) -> None:
     assert environ["HTTP_X_LONG"] == "v" * 4000
 
 
-@pytest.mark.skipif(bool(windows.NAME), reason="the Python of Windows is another one")
+@pytest.mark.skipif(not windows.NAME, reason="for the Windows binaries: home is an installation")
+def test_python_is_the_one_of_the_setting_home(apps: Site) -> None:
+    found = apps.get("/python").json()
+    assert found["prefix"] == found["base_prefix"] == windows.path(windows.python())
+
+
+@pytest.mark.skipif(bool(windows.NAME), reason="the test before this one is the one for Windows")
 def test_python_is_the_one_of_the_environment(apps: Site) -> None:
     import sys
 

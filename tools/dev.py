@@ -42,6 +42,16 @@ WINDOWS_TESTS = (
     )),
 )  # fmt: skip
 
+WINDOWS_HTTPD_TESTS = (
+    "-m",
+    "not long and not browser",
+    *(f"tests/test_{name}.py" for name in (
+        "apache", "apache_python", "apache_rows", "windows_environ", "start_failures", "validate",
+        "wsgi_body", "wsgi_environ", "wsgi_errors", "wsgi_file", "wsgi_input",
+        "wsgi_start_response", "real_apps", "webdav",
+    )),
+)  # fmt: skip
+
 
 class Failed(Exception):
     """A step that did not succeed; the text says which."""
@@ -237,8 +247,25 @@ def build_windows(pythons: Iterable[str]) -> None:
         say(f"{folder.relative_to(ROOT)}: {', '.join(p.name for p in made)}")
 
 
+def chosen(arguments: Sequence[str], tests: Sequence[str]) -> list[str]:
+    """pytest's arguments, with these tests when none are named."""
+    named = any(Path(word.split("::")[0]).exists() for word in arguments)
+    return [*([] if named else tests), *arguments]
+
+
 def test_windows(name: str, arguments: Sequence[str]) -> None:
     """What is the same on every host, by the Windows binaries under Wine."""
+    under_wine(name, chosen(arguments, WINDOWS_TESTS), {})
+
+
+def test_windows_httpd(name: str, arguments: Sequence[str]) -> None:
+    """The same, and what is Apache's own, by httpd for Windows and its mod_isapi."""
+    httpd = {"TEST_WINDOWS_HTTPD": str(part("httpd-windows"))}
+    under_wine(name, chosen(arguments, WINDOWS_HTTPD_TESTS), httpd)
+
+
+def under_wine(name: str, arguments: Sequence[str], more: dict[str, str]) -> None:
+    """Build for Windows against a Python, and run tests by that under Wine."""
     env = machine()
     build_windows([name])
     version = name.split("-")[1]
@@ -256,14 +283,8 @@ def test_windows(name: str, arguments: Sequence[str]) -> None:
             "--platform", "win_amd64", "--python-version", version, "--only-binary=:all:",
             "--target", folder / "packages", "-r", wanted)  # fmt: skip
         stamp.write_text(text)
-    run(
-        env.python,
-        "-m",
-        "pytest",
-        *([] if any("tests/" in word for word in arguments) else WINDOWS_TESTS),
-        *arguments,
-        env=env.env | {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))},
-    )
+    facts = {"TEST_WINDOWS": folder.name, "TEST_WINDOWS_PYTHON": str(part(name))}
+    run(env.python, "-m", "pytest", *arguments, env=env.env | facts | more)
 
 
 def build_sanitized(env: Environment, kind: str = "address,undefined") -> Path:
@@ -364,6 +385,9 @@ def command_test(options: argparse.Namespace) -> int:
     if options.rest[:1] == ["windows"]:
         test_windows(WINDOWS_PYTHONS[0], options.rest[1:])
         return 0
+    if options.rest[:1] == ["windows-httpd"]:
+        test_windows_httpd(WINDOWS_PYTHONS[0], options.rest[1:])
+        return 0
     if options.rest:  # pytest's own arguments: just these tests
         env.build()
         test_python(env, options.rest, True)
@@ -381,10 +405,13 @@ def command_test(options: argparse.Namespace) -> int:
     quick = ["-m", "not long and not browser"]
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
         environment_of(OTHER_PYTHON), quick, True, "isolated"))  # fmt: skip
+    for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
+        steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:
         for mode in ("main", "free-threaded"):
             steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
                 environment_of(THREADED_PYTHON), quick, True, mode))  # fmt: skip
+        steps.do("tests by httpd for Windows", test_windows_httpd, WINDOWS_PYTHONS[0], [])
         steps.do("tests in C, with the thread sanitizer", test_c, env, "thread")
         steps.do("tests in Python, with sanitizers", test_python_sanitized, Path(sys.executable))
     return steps.end()

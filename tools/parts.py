@@ -28,7 +28,7 @@ import tarfile
 import textwrap
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -37,6 +37,7 @@ else:
     import fcntl
 
 ROOT = Path(__file__).resolve().parent.parent
+HTTPD_WINDOWS = ROOT / "tools" / "httpd-windows"
 STAMP = ".stamp"
 RUN_PATHS = re.compile(r"-Wl,-rpath,[^ '\"\n]*")  # of bytedeco's build, not for extensions
 
@@ -206,6 +207,32 @@ def httpd_version(_target: Path) -> str:
     return run(command, "Apache httpd is not installed (Debian's packages apache2 and apache2-dev)")
 
 
+def make_httpd_windows(part: Part, work: Path, made: Path, _target: Path) -> None:
+    """Apache httpd for Windows with its mod_isapi, cross-compiled: bin/httpd.exe, modules/. Raises PartError."""
+    for program, package in HTTPD_TOOLS.items():
+        tool(program, package)
+    apt = PrivateApt(work / "apt", part.package.partition(":")[2])
+    for name, version, sha256 in httpd_sources(part):
+        archive, _ = source_archive(apt, name, version, work)
+        pinned = replace(part, sha256=sha256)
+        place(unpack_tar(checked(archive, pinned, "try again later"), work / "source"), work / name)
+        (work / "source").rmdir()
+    say("building httpd: some minutes")
+    run([str(HTTPD_WINDOWS / "build"), str(work), str(made)], "httpd for Windows cannot be built")
+
+
+def httpd_sources(part: Part) -> list[tuple[str, str, str]]:
+    """The source packages of httpd for Windows: name, version, sha256."""
+    return [*HTTPD_LIBRARIES, ("apache2", part.version, part.sha256)]
+
+
+def httpd_recipe(_target: Path) -> str:
+    """The variant of httpd for Windows: its libraries, and how it is built."""
+    files = sorted(HTTPD_WINDOWS.iterdir())
+    texts = [repr(HTTPD_LIBRARIES).encode(), *(file.read_bytes() for file in files)]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
 def feature_version(part: Part) -> str:
     """3.14 of 3.14.3-1.5.13."""
     return ".".join(part.version.split(".")[:2])
@@ -217,6 +244,19 @@ def the_folder(target: Path) -> str:
 
 
 # --- the table ------------------------------------------------------------------------------------
+
+HTTPD_TOOLS = {  # and the packages that have them
+    "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
+    "cmake": "cmake",
+    "ninja": "ninja-build",
+    "wine": "wine",
+}
+HTTPD_LIBRARIES = (
+    ("pcre2", "10.42-1", "c33b418e3b936ee3153de2c61cc638e7e4fe3156022a5c77d0711bcbb9d64f1f"),
+    ("expat", "2.5.0-1+deb12u2", "ab00ee05c7067fd10a35c5d2a4922ebba746ddd50ff83b79c828da17bbdf1757"),
+    ("apr", "1.7.2-3+deb12u1", "75e77cc86776c030c0a5c408dfbd0bf2a0b75eed5351e52d5439fa1e5509a43e"),
+    ("apr-util", "1.6.3-1+deb12u1", "a41076e3710746326c3945042994ad9a4fcac0ce0277dd8fea076fec3c9772b5"),
+)  # fmt: skip
 
 PARTS = {
     part.name: part
@@ -274,6 +314,12 @@ PARTS = {
         Part(
             "mod-isapi", "as httpd", "Debian apache2", "checked by apt",
             "Apache's mod_isapi for the installed httpd, for tests", make_mod_isapi, variant=httpd_version,
+        ),
+        Part(
+            "httpd-windows", "2.4.68-1~deb12u1", "Debian apache2:bookworm",
+            "ed9a9d4500fb48bb28eaffb3ba71d06ccf86d498fa13ab9f781da010cc488498",
+            "Apache httpd for Windows with its mod_isapi, built here, to run under Wine",
+            make_httpd_windows, variant=httpd_recipe,
         ),
     )
 }  # fmt: skip
@@ -347,7 +393,11 @@ def fetch_debian_source(
 
     The package is looked for in `release`, by default the installed one. Returns the archive and its version. apt checks the signatures. Raises PartError.
     """
-    apt = PrivateApt(work / "apt", release)
+    return source_archive(PrivateApt(work / "apt", release), package, version, work)
+
+
+def source_archive(apt: PrivateApt, package: str, version: str, work: Path) -> tuple[Path, str]:
+    """As fetch_debian_source, by an apt that has its lists. Raises PartError."""
     versions = apt.source_versions(package)
     failure = PartError(f"apt knows no source package {package}.")
     for candidate in [version, *(other for other in versions if other != version)]:

@@ -116,12 +116,28 @@ static void split_path(struct pie_request *request, struct pie_str script, struc
   info->path_info = after(path, mount.n);
 }
 
+static struct pie_str without_slash(struct pie_str path) {
+  return path.n && path.p[path.n - 1] == '/' ? (struct pie_str){path.p, path.n - 1} : path;
+}
+
+/* httpd splits the URL where PATH_INFO begins in it. On Windows PATH_INFO has lost dots and spaces
+ * at the ends of names, and has "/" for "\": then it is not found there, and what httpd says is too
+ * long. Where an Alias leads to the door itself, the site begins at the Alias. */
+static struct pie_str script_of_alias(struct pie_request *request, struct pie_str script) {
+  struct pie_str place = without_slash(variable(request, "CONTEXT_DOCUMENT_ROOT"));
+  struct pie_str alias = without_slash(variable(request, "CONTEXT_PREFIX"));
+  bool is_door = place.n && pie_str_equal_nocase(place, variable(request, "SCRIPT_FILENAME"));
+  return is_door && pie_str_starts(script, alias) ? alias : script;
+}
+
 static void find_path(struct pie_request *request, const struct pie_quirks *quirks) {
   struct pie_request_info *info = &request->info;
   struct pie_str script = variable(request, "SCRIPT_NAME");
   struct pie_str path = pie_str_from(request->ecb->lpszPathInfo);
   if (quirks->mod_isapi) {
     info->target = variable(request, "REQUEST_URI");
+    if (script.n && path.n)
+      script = script_of_alias(request, script);
     bool is_root = pie_str_equal(script, PIE_STR("/")); /* SCRIPT_NAME is never "/" */
     info->script_name = is_root ? PIE_STR("") : script;
     info->path_info = is_root && !path.n ? script : path;

@@ -7,65 +7,20 @@ need differently is defined before they include it, and their further sites come
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
-from harness import process
+from harness import process, windows
 from harness.client import Address
+from harness.httpd_system import Unavailable, Unix, Wine
 from harness.logs import Log
 from harness.paths import APACHE as SAMPLES
-from harness.paths import REPO, environment, package
+from harness.paths import environment
 from harness.site import APACHE, Site
 
-USER = "www-data"
-START_TIMEOUT = 20.0
-
-
-class Unavailable(RuntimeError):
-    """Apache, or its mod_isapi, cannot be had here; the text says why."""
-
-
-def find_httpd() -> str:
-    """Apache's server program."""
-    for name in ("apache2", "httpd"):
-        found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-        if found:
-            return found
-    raise Unavailable("Apache httpd is not installed (Debian: apache2, apache2-dev)")
-
-
-def find_modules(httpd: str) -> Path:
-    """The folder of httpd's modules."""
-    base = Path(httpd).resolve().parent.parent
-    for place in (base / "lib" / "apache2" / "modules", base / "modules"):
-        if (place / "mod_mpm_event.so").exists():
-            return place
-    raise Unavailable(f"the modules of {httpd} are not found")
-
-
-@cache
-def find_mod_isapi() -> Path:
-    """The folder that holds mod_isapi.so; tools/parts.py builds it once."""
-    script = REPO / "tools" / "parts.py"
-    if not script.exists():
-        raise Unavailable("tools/parts.py, which builds mod_isapi, is missing")
-    done = subprocess.run(
-        [sys.executable, str(script), "mod-isapi"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.split("\n") if done.returncode == 0 else []
-    folder = Path(lines[-2]) if len(lines) > 1 else None
-    if not folder or not (folder / "mod_isapi.so").exists():
-        raise Unavailable(f"mod_isapi cannot be built: {done.stderr.strip()[-500:]}")
-    return folder
+START_TIMEOUT = 60.0 if windows.HTTPD else 20.0
 
 
 def free_port() -> int:
@@ -73,22 +28,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _as_user(argv: list[str]) -> list[str]:
-    """As root: not as root, but able to read a checkout that is closed to others."""
-    if os.getuid() != 0 or not shutil.which("setpriv"):
-        return argv
-    capability = "+dac_read_search"
-    return [
-        "setpriv",
-        f"--reuid={USER}",
-        f"--regid={USER}",
-        "--init-groups",
-        f"--inh-caps={capability}",
-        f"--ambient-caps={capability}",
-        *argv,
-    ]
 
 
 class Httpd:
@@ -101,7 +40,9 @@ class Httpd:
         more: str = "",
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self.httpd = find_httpd()
+        if windows.NAME and not windows.HTTPD:
+            raise Unavailable("httpd for Windows has a run of its own (./dev test windows-httpd)")
+        self.system = Wine() if windows.HTTPD else Unix()
         self.folder = folder
         self.port = free_port()
         self.defines = dict(defines)
@@ -115,20 +56,17 @@ class Httpd:
         types = self.folder / "mime.types"
         types.write_text("text/css css\ntext/html html\ntext/plain txt\n", "utf-8")
         values = {
-            "HTTPD_MIME_TYPES": str(types),
-            "HTTPD_ROOT": str(self.folder),
-            "HTTPD_MODULES": str(find_modules(self.httpd)),
+            "HTTPD_MIME_TYPES": windows.native(types),
+            "HTTPD_ROOT": windows.native(self.folder),
             "HTTPD_LISTEN": f"127.0.0.1:{self.port}",
-            "MOD_ISAPI": str(find_mod_isapi() / "mod_isapi.so"),
-            "PYISAPIE_DIR": str(package()),
+            **self.system.defines(),
             **defines,
         }
         lines = [f'Define {name} "{value}"' for name, value in values.items()]
-        lines += [f'Include "{SAMPLES / "httpd.conf"}"', more]
+        lines += [f'Include "{windows.native(SAMPLES / "httpd.conf")}"', *self.system.more, more]
         self.config = self.folder / "test.conf"
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
-        if os.getuid() == 0:
-            shutil.chown(self.folder, USER, USER)
+        self.system.give(self.folder)
 
     def __enter__(self) -> Httpd:
         return self.start()
@@ -138,7 +76,7 @@ class Httpd:
 
     def command(self, *args: str) -> list[str]:
         """httpd with this configuration."""
-        return _as_user([self.httpd, "-f", str(self.config), *args])
+        return self.system.command("-f", windows.native(self.config), *args)
 
     def check(self) -> tuple[int, str]:
         """``httpd -t``: its exit status and what it says."""
@@ -183,7 +121,12 @@ class Httpd:
     def stop(self) -> int:
         """Stop it; its exit status."""
         assert self.process
-        return process.end(self.process)
+        return self.system.stop(self.process, self.config)
+
+    def restart(self) -> None:
+        """Ask for new child processes; those that serve end their requests first."""
+        assert self.process
+        self.system.restart(self.process, self.config)
 
     @property
     def address(self) -> Address:
@@ -193,7 +136,12 @@ class Httpd:
     def workers(self) -> list[int]:
         """Its child processes."""
         assert self.process
-        return process.children(self.process.pid)
+        return self.system.children(self.process, self.config)
+
+    def has_python(self, pid: int) -> bool:
+        """Whether a process of it has loaded Python."""
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        return self.system.python in maps
 
     def site(self, host: str) -> Site:
         """One of its virtual hosts."""

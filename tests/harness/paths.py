@@ -18,6 +18,7 @@ REAL_APPS = APPS / "real"
 DEMO = REPO / "examples" / "demo"
 APACHE = TESTS / "apache"
 TEST_MODE = os.environ.get("TEST_MODE", "")  # isolated, free-threaded: the suite in that mode
+DOOR = "pyisapie.dll" if windows.NAME else "pyisapie.so"
 SCREENSHOTS = REPO / "build" / "screenshots"
 
 
@@ -38,11 +39,13 @@ def host_program() -> Path:
 
 def package() -> Path:
     """The folder of the installed package, which holds the door."""
+    if windows.NAME:
+        return windows.FOLDER / "package" / "pyisapie"
     spec = importlib.util.find_spec("pyisapie")
     for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / "pyisapie.so").exists():
+        if (Path(place) / DOOR).exists():
             return Path(place)
-    raise FileNotFoundError("the installed package pyisapie holds no pyisapie.so")
+    raise FileNotFoundError(f"the installed package pyisapie holds no {DOOR}")
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -25,6 +25,19 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def everyone() -> list[int]:
+    """All processes."""
+    return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+
+
+def arguments(pid: int) -> list[bytes]:
+    """The words with which a process was started; none when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
 def tree(pid: int) -> list[int]:
     """A process and all its descendants."""
     found = [pid]

@@ -14,7 +14,9 @@ from harness.logs import Log
 from harness.paths import APPS
 
 OURS, QUIRKS, IIS, APACHE = "ours", "quirks", "iis", "apache"
-HOSTS = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
+HOSTS: tuple[str, ...] = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
+if windows.HTTPD:
+    HOSTS = (APACHE,)  # the others have had their turn
 
 
 @dataclass

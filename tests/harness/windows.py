@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Windows binaries, under Wine: TEST_WINDOWS names their folder in build (./dev test windows).
 
+With TEST_WINDOWS_HTTPD, the folder of a httpd for Windows, that is the host (./dev test
+windows-httpd).
 Their standard streams are pipes: CPython refuses to start under Wine when they are files.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import BinaryIO
 
 REPO = Path(__file__).resolve().parent.parent.parent
 NAME = os.environ.get("TEST_WINDOWS", "")
+HTTPD = os.environ.get("TEST_WINDOWS_HTTPD", "")
 FOLDER = REPO / "build" / NAME
 PACKAGES = FOLDER / "packages"  # what the applications need
 
@@ -22,27 +26,60 @@ def path(unix: str | Path) -> str:
     return "Z:" + str(Path(unix).absolute()).replace("/", "\\")
 
 
+def native(unix: str | Path) -> str:
+    """A path as the programs under test see it, with slashes: what httpd's configuration takes."""
+    return path(unix).replace("\\", "/") if NAME else str(unix)
+
+
+def shown(unix: str | Path) -> str:
+    """A path as the programs under test write it."""
+    return path(unix) if NAME else str(unix)
+
+
 def program() -> list[str]:
     return ["wine", str(FOLDER / "package" / "pyisapie" / "pyisapie-host.exe")]
-
-
-def python() -> list[str]:
-    """The Windows Python itself."""
-    return ["wine", str(Path(os.environ["TEST_WINDOWS_PYTHON"]) / "python.exe")]
-
-
-def whole_environment() -> dict[str, str]:
-    """For a program of Windows that is no server of ours."""
-    return dict(os.environ) | environment()
 
 
 def environment() -> dict[str, str]:
     return {
         "WINEPREFIX": str(REPO / "build" / "wine"),
         "WINEDEBUG": "-all",
-        "PYISAPIE_HOME": path(os.environ["TEST_WINDOWS_PYTHON"]),
+        "PYISAPIE_HOME": path(python()),
         "PYTHONPATH": f"{path(PACKAGES)};{path(REPO / 'tests' / 'windows')}",
     }
+
+
+def bare() -> dict[str, str]:
+    """What takes the Python of environment() out again: the door must find one by itself."""
+    return {"PYISAPIE_HOME": "", "PYTHONPATH": ""} if NAME else {}
+
+
+def python() -> Path:
+    """The folder of the Python that the tests use."""
+    return Path(os.environ["TEST_WINDOWS_PYTHON"])
+
+
+def run_python(program: Path, *args: str) -> str:
+    """Run a Python that need not lie beside its DLL; what it prints."""
+    more = environment() | {"WINEPATH": path(python())}
+    done = subprocess.run(
+        ["wine", str(program), *args],
+        env=os.environ | more,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def make_environment(folder: Path) -> Path:
+    """A virtual environment; the folder for packages in it."""
+    run_python(python() / "python.exe", "-m", "venv", "--without-pip", path(folder))
+    # The part has not got the launcher that stands there otherwise; this does for one.
+    shutil.copy(python() / "python.exe", folder / "Scripts")
+    return folder / "Lib" / "site-packages"
 
 
 def to_file(file: BinaryIO) -> BinaryIO:

@@ -227,6 +227,37 @@ static void paths_of_mod_isapi_are_split_already(void) {
   check_paths(FAKE_APACHE, rows, sizeof rows / sizeof rows[0]);
 }
 
+/* Windows: "/site/x." has the PATH_INFO "/x", which httpd does not find in the URL. */
+static void an_alias_of_the_door_tells_where_the_site_begins(void) {
+  static const struct {
+    const char *prefix, *place, *script, *path, *want_script;
+  } rows[] = {
+      {"/site", "Z:/p/pyisapie.dll", "/site/x.", "/x", "/site"},
+      {"/site", "z:/P/pyisapie.dll", "/site", "/x", "/site"},
+      {"/", "Z:/p/pyisapie.dll/", "/x.", "/x", ""},
+      {"/", "Z:/p/pyisapie.dll/", "/", "/x", ""},
+      {"/site", "Z:/p/pyisapie.dll", "/site", NULL, "/site"},
+      {"/scripts/", "Z:/p/", "/scripts/pyisapie.dll", "/x", "/scripts/pyisapie.dll"},
+      {"/other", "Z:/p/pyisapie.dll", "/site", "/x", "/site"}, /* not where the URL is */
+      {"", "Z:/htdocs", "/pyisapie.dll", "/x", "/pyisapie.dll"},
+      {NULL, NULL, "/site", "/x", "/site"},
+  };
+  open_request(FAKE_APACHE, "GET / HTTP/1.1\r\n\r\n");
+  fake_set(&rig.host, "SCRIPT_FILENAME", "Z:/p/pyisapie.dll");
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    test_context("%s, %s: %s", rows[i].prefix, rows[i].script, rows[i].path);
+    fake_set(&rig.host, "CONTEXT_PREFIX", rows[i].prefix);
+    fake_set(&rig.host, "CONTEXT_DOCUMENT_ROOT", rows[i].place);
+    fake_set(&rig.host, "SCRIPT_NAME", rows[i].script);
+    rig.host.ecb.lpszPathInfo = (LPSTR)(uintptr_t)rows[i].path;
+    const struct pie_request_info *info = parse_again();
+    CHECK_STR(info->script_name, rows[i].want_script);
+    CHECK_STR(info->path_info, rows[i].path ? rows[i].path : "");
+  }
+  test_context(NULL);
+  close_request();
+}
+
 static void script_name_splits_anew(void) {
   static const struct {
     const char *mount, *script, *path, *want_script, *want_path;
@@ -422,6 +453,7 @@ static const struct test_case cases[] = {
     CASE(script_maps_keep_their_script),
     CASE(allow_path_info_gives_the_rest_only),
     CASE(paths_of_mod_isapi_are_split_already),
+    CASE(an_alias_of_the_door_tells_where_the_site_begins),
     CASE(script_name_splits_anew),
     CASE(the_wide_path_is_preferred_on_iis),
     CASE(our_host_has_the_exact_bytes),
