@@ -134,9 +134,14 @@ size_t pie_processor_count(void);
  * output stream when it is "-". */
 struct pie_log_file;
 struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size);
+/* When it has so many bytes it becomes PATH.1, which becomes PATH.2, and so on up to keep; several
+ * processes may write to it. 0 bytes: never. */
+void pie_log_file_limit(struct pie_log_file *log_file, int64_t size, int keep);
 void pie_log_file_write(void *log_file, const char *line, size_t n);
 void pie_log_file_reopen(struct pie_log_file *log_file);
 void pie_log_file_close(struct pie_log_file *log_file);
+/* An error for the administrator, in the system's own log, where it has one: Windows' Event Log. */
+void pie_system_log(const char *text);
 
 /* The last error of an operating system call, and of an ISAPI callback. */
 uint32_t pie_os_error(void);

@@ -6,6 +6,7 @@ own with the user's token, and ends it there. (pywin32's own test extension is o
 import hashlib
 
 import winerror
+
 from isapi import ExtensionError, threaded_extension
 
 
