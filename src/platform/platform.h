@@ -119,8 +119,6 @@ void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *,
                    void *context);
 /* Reads at most n - 1 bytes of a text file and terminates it; length or negative error. */
 int pie_file_read_text(const char *path, char *out, size_t n);
-/* The arguments of main() in UTF-8, for good; what it was given where the system has them so. */
-char **pie_arguments(int count, char **args);
 /* The value of a variable; 0, -PIE_ENOENT, -PIE_ETOOBIG. */
 int pie_env_get(const char *name, char *out, size_t n);
 /* Calls found for the name of each variable that starts with prefix; stops when it returns true. */
