@@ -139,6 +139,14 @@ static PyObject *module_entries(PyObject *module, PyObject *unused) {
   return PyLong_FromUnsignedLongLong(pie_interp_entries());
 }
 
+static PyObject *module_ask_to_stop(PyObject *module, PyObject *pid) {
+  (void)module;
+  long number = PyLong_AsLong(pid);
+  if (number == -1 && PyErr_Occurred())
+    return NULL;
+  return PyBool_FromLong(pie_process_ask_to_stop((int)number) == 0);
+}
+
 static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
@@ -148,6 +156,9 @@ static PyMethodDef methods[] = {
     {"own", pie_owner_own, METH_NOARGS,
      "own()\n--\n\nLoad applications on this thread and run signal handlers, until disown()."},
     {"disown", pie_owner_disown, METH_NOARGS, "disown()\n--\n\nLet own() return."},
+    {"ask_to_stop", module_ask_to_stop, METH_O,
+     "ask_to_stop(pid)\n--\n\nAsk a process of our host (or on POSIX any) to end when its requests "
+     "have; False when there is no such process."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };
