@@ -141,6 +141,9 @@ uint32_t pie_os_error(void);
 void pie_os_error_set(uint32_t code);
 void pie_os_error_text(uint32_t code, char *out, size_t n);
 
+/* main's arguments as UTF-8: those given, or others that live as long as the process. */
+char **pie_arguments(int *count, char **args);
+
 /* Being asked to stop, or to renew itself: what libuv delivers as signals. */
 enum { PIE_STOP_SIGNALS = 3 };
 extern const int pie_stop_signals[PIE_STOP_SIGNALS];

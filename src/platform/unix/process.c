@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <string.h>
 
+char **pie_arguments(int *count, char **args) {
+  (void)count;
+  return args;
+}
+
 const int pie_stop_signals[PIE_STOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 bool pie_signal_renews(int number) { return number == SIGHUP; }
