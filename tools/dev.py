@@ -294,16 +294,28 @@ def lay_out_linux(bundle: ModuleType, staged: Path) -> tuple[str, Path]:
     copy_libraries(library / "lib-dynload")
     for data in library.glob("_sysconfigdata_*.py"):  # names the folder of the part
         data.write_text(data.read_text().replace(str(source), "/usr/local"))
+    python = [str(staged / "bin" / "python3"), "-I", "-B"]
+    run(
+        *python,
+        "-m",
+        "compileall",
+        "-q",
+        "-s",
+        staged,
+        "-p",
+        "/python",
+        "--invalidation-mode",
+        "unchecked-hash",
+        library,
+        quiet=True,
+    )  # where a bundle lies it may not be writable
     code = "import platform; print(platform.python_version())"
-    done = subprocess.run(
-        [staged / "bin" / "python3", "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=True
-    )
-    shutil.rmtree(library / "__pycache__", ignore_errors=True)
+    done = subprocess.run([*python, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip(), env.folder / "lib" / name / "site-packages" / "pyisapie"
 
 
 def copy_libraries(folder: Path) -> None:
-    """What Python's modules need of the system, beside the C library: they look beside themselves."""
+    """What Python's modules need of the system, beside the C library: they look where they lie."""
     for module in list(folder.glob("*.so")):
         told = subprocess.run(["ldd", module], stdout=subprocess.PIPE, text=True, check=True).stdout
         for name, path in re.findall(r"(\S+) => (/\S+)", told):

@@ -55,7 +55,7 @@ sys.path.append(os.path.join(_top, "{APP}"))
 
 NOTES = {
     APP: "The application goes here: app.py, for `pyisapie serve app:app`; settings into\n"
-    "pyisapie.toml, such as app = \"app:app\".\n",
+    'pyisapie.toml, such as app = "app:app".\n',
     PACKAGES: "What the application needs goes here:\n"
     "pip install --target this-folder ... (for {platform}, Python {python}).\n",
 }
@@ -138,6 +138,7 @@ def _clean(info: tarfile.TarInfo) -> tarfile.TarInfo:
     """Nothing of who made it and where."""
     info.uid = info.gid = 0
     info.uname = info.gname = ""
+    info.pax_headers = {}  # those of a copied member hold its old name
     return info
 
 
@@ -504,8 +505,8 @@ def _pip_failed(said: str, target: Target, python: str) -> BundleError:
     if missing:
         return BundleError(
             f"pip finds no wheel of {missing[1]} for {target.platform} and Python "
-            f"{feature(python)}: check the name and the version. If the package has no wheels, make "
-            "one (pip wheel NAME) and name its folder: --find-links FOLDER."
+            f"{feature(python)}: check the name and the version. If the package has no "
+            "wheels, make one (pip wheel NAME) and name its folder: --find-links FOLDER."
         )
     tail = "\n  ".join(said.strip().splitlines()[-12:])
     return BundleError(f"pip could not install the packages. It said:\n  {tail}")

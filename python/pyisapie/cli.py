@@ -177,7 +177,9 @@ def _become_supervisor(values: dict[str, str], command: list[str]) -> None:
 
 
 def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    bundle = commands.add_parser("bundle", help="put an application with its Python into one archive")
+    bundle = commands.add_parser(
+        "bundle", help="put an application with its Python into one archive"
+    )
     actions = bundle.add_subparsers(metavar="ACTION", required=True)
     made = actions.add_parser(
         "build",
@@ -198,7 +200,9 @@ def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="a bundle without an application (./dev bundle makes it) [for this system: made of "
         "the Python that runs this command]",
     )
-    made.add_argument("--output", type=Path, metavar="FILE", help="[FOLDER-PLATFORM.zip or .tar.gz]")
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help="[FOLDER-PLATFORM.zip or .tar.gz]"
+    )
     made.add_argument(
         "--find-links",
         action="append",

@@ -23,16 +23,28 @@ def path(unix: str | Path) -> str:
 
 
 def program() -> list[str]:
+    """What serves: pyisapie-host.exe; with TEST_WINDOWS_SERVE=1 `pyisapie serve`."""
+    if os.environ.get("TEST_WINDOWS_SERVE"):
+        return [*python(), "-m", "pyisapie", "serve"]
     return ["wine", str(FOLDER / "package" / "pyisapie" / "pyisapie-host.exe")]
 
 
+def python() -> list[str]:
+    """The Python for Windows, which finds the package by PYTHONPATH."""
+    return ["wine", str(Path(os.environ["TEST_WINDOWS_PYTHON"]) / "python.exe")]
+
+
 def environment() -> dict[str, str]:
-    return {
-        "WINEPREFIX": str(REPO / "build" / "wine"),
-        "WINEDEBUG": "-all",
+    folders = (FOLDER / "package", PACKAGES, REPO / "tests" / "windows")
+    return wine() | {
         "PYISAPIE_HOME": path(os.environ["TEST_WINDOWS_PYTHON"]),
-        "PYTHONPATH": f"{path(PACKAGES)};{path(REPO / 'tests' / 'windows')}",
+        "PYTHONPATH": ";".join(map(path, folders)),
     }
+
+
+def wine() -> dict[str, str]:
+    """What Wine itself needs."""
+    return {"WINEPREFIX": str(REPO / "build" / "wine"), "WINEDEBUG": "-all"}
 
 
 def to_file(file: BinaryIO) -> BinaryIO:
