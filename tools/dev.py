@@ -48,6 +48,7 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
+        "serve_windows", "bundle",
     )),
 )  # fmt: skip
 
