@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness import serve, windows
-from harness.paths import REPO
+from harness.paths import REPO, environment
 from harness.serve import Serve
 
 TARGET = "windows" if windows.NAME else "linux"
@@ -36,6 +36,7 @@ def page():
         version=sys.version.split()[0], file=__file__, flask=flask.__file__,
     )
 """
+BARE = "def app(e, s):\n    s('200 OK', [])\n    return [b'bare']\n"
 # Wine ends Python where it lacks a function: see tests/windows. A .pth file is read here, too.
 FOR_WINE = "import sys; sys.modules['_wmi'] = None\n"
 
@@ -168,9 +169,7 @@ def test_a_runtime_runs_what_is_put_into_it(
     started: Callable[..., Serve], runtime: Path, tmp_path: Path
 ) -> None:
     top = unpack(runtime, tmp_path / "bare")
-    (top / "app" / "app.py").write_text(
-        "def app(e, s):\n    s('200 OK', [])\n    return [b'bare']\n"
-    )
+    (top / "app" / "app.py").write_text(BARE)
     server = started([*program(top), "serve"], "app:app")
     with server.client() as client:
         assert client.get("/").body == b"bare"
@@ -265,7 +264,7 @@ def test_no_wheel(name: str, app: Path, runtime: Path, tmp_path: Path) -> None:
 # ---- from what is installed
 
 
-@pytest.mark.skipif(TARGET == "windows", reason="the Python of Wine's tests is not installed")
+@pytest.mark.skipif(TARGET == "windows", reason="the Python for Windows has no pip")
 def test_from_a_python_that_can_be_moved(
     app: Path, runtime: Path, tmp_path: Path, started: Callable[..., Serve]
 ) -> None:
@@ -281,13 +280,41 @@ def test_from_a_python_that_can_be_moved(
     check_page(started([*program(top), "serve"]), top)
 
 
-@pytest.mark.skipif(TARGET == "windows", reason="the Python of Wine's tests is not installed")
-def test_from_this_python(app: Path, tmp_path: Path) -> None:
+def own_build(*words: str | Path) -> tuple[int, str]:
+    """The same by a Python of the target's system."""
+    if not windows.NAME:
+        return bundle_build(*words)
+    given = [windows.path(word) if isinstance(word, Path) else word for word in words]
+    done = subprocess.run(
+        [*windows.python(), "-m", "pyisapie", "bundle", "build", *given],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=environment(), timeout=300, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def test_from_this_python(tmp_path: Path, started: Callable[..., Serve]) -> None:
     """It can be moved, or it is said that it cannot."""
-    code, said = bundle_build("--app", app, "--output", tmp_path / "own.tar.gz")
-    if code:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text(BARE)
+    file = tmp_path / f"own{SUFFIX}"
+    code, said = own_build("--app", tmp_path / "app", "--output", file)
+    if code and not windows.NAME:
         assert "cannot be moved to another place" in said
         return
-    top = unpack(tmp_path / "own.tar.gz", tmp_path / "öwn")
-    done = subprocess.run([*program(top), "--version"], stdout=subprocess.PIPE, check=False)
-    assert done.stdout.startswith(b"pyisapie ")
+    assert "Traceback" not in said
+    top = unpack(file, tmp_path / "öwn")
+    server = started([*program(top), "serve"], "app:app")
+    with server.client() as client:
+        assert client.get("/").body == b"bare"
+
+
+@pytest.mark.skipif(TARGET == "linux", reason="the environments of the tests have pip")
+def test_without_pip(app: Path, runtime: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("flask\n")
+    code, said = own_build(
+        "--app", app, "--requirements", tmp_path / "list.txt", "--runtime", runtime,
+        "--output", tmp_path / "own.zip",
+    )  # fmt: skip
+    assert code == 1
+    assert "This needs pip" in said

@@ -8,6 +8,7 @@ import: ``./dev bundle`` uses it on a Python that has none.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -21,7 +22,6 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -184,7 +184,7 @@ class Archive:
             self._zip.write(path, f"{self._top}/{name}")
         elif self._tar:
             info = self._tar.gettarinfo(path, f"{self._top}/{name}")
-            with ExitStack() as stack:
+            with contextlib.ExitStack() as stack:
                 data = stack.enter_context(path.open("rb")) if info.isreg() else None
                 self._tar.addfile(_clean(info), data)
 
@@ -215,48 +215,73 @@ def top_of(file: Path) -> str:
 
 
 class Runtime:
-    """A runtime archive that is read."""
+    """A runtime archive that is read, until close()."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._zip: zipfile.ZipFile | None = None
+        self._tar: tarfile.TarFile | None = None
         if not file.is_file():
             raise BundleError(f"There is no runtime {file}. ./dev bundle makes one.")
         try:
-            self._members = dict(self._list())
-            marker = json.loads(self._read(self._members[MARKER]))
-            self.python, self.platform = str(marker["python"]), str(marker["platform"])
-            self.has_app = bool(marker["app"])
+            self._open()
         except (KeyError, ValueError, OSError, tarfile.TarError, zipfile.BadZipFile) as error:
+            self.close()
             raise BundleError(
                 f"{file} is no runtime of PyISAPIe, or is damaged ({type(error).__name__}). "
                 "Download it again, or make one: ./dev bundle."
             ) from error
 
-    def _list(self) -> Iterator[tuple[str, Any]]:
+    def _open(self) -> None:
         if _is_zip(self.file):
             self._zip = zipfile.ZipFile(self.file)
-            for entry in self._zip.infolist():
-                yield entry.filename.partition("/")[2], entry
         else:
-            self._tar = tarfile.open(self.file)  # noqa: SIM115 # closed with the process
-            for member in self._tar:
-                yield member.name.partition("/")[2], member
+            self._tar = tarfile.open(self.file)  # noqa: SIM115 # close() does
+        self._members = dict(self._list())
+        marker = json.loads(self._read(self._members[MARKER]))
+        self.python, self.platform = str(marker["python"]), str(marker["platform"])
+        self.has_app = bool(marker["app"])
+
+    def close(self) -> None:
+        """Close the file."""
+        for archive in (self._zip, self._tar):
+            if archive:
+                archive.close()
+
+    def _list(self) -> Iterator[tuple[str, Any]]:
+        for entry in self._zip.infolist() if self._zip else ():
+            yield entry.filename.partition("/")[2], entry
+        for member in self._tar or ():
+            yield member.name.partition("/")[2], member
 
     def _read(self, member: Any) -> bytes:
-        if isinstance(member, zipfile.ZipInfo):
+        if self._zip:
             return self._zip.read(member)
+        assert self._tar
         data = self._tar.extractfile(member)
         return data.read() if data else b""
+
+    def check(self, target: Target) -> None:
+        """BundleError when no bundle for the target can be made of it."""
+        if self.platform != target.platform:
+            raise BundleError(
+                f"{self.file} is for {self.platform}, not for {target.platform}. "
+                "Name another one, or another --target."
+            )
+        if self.has_app:
+            raise BundleError(
+                f"{self.file} is a bundle that has an application already. Give --runtime the "
+                "archive that ./dev bundle makes."
+            )
 
     def copy(self, archive: Archive) -> None:
         """Write all of it into an archive, but for its marker and the places for an application."""
         for name, member in self._members.items():
             if not name or name == MARKER or name.partition("/")[0] in (APP, PACKAGES):
                 continue
-            if isinstance(member, zipfile.ZipInfo):
-                if not member.is_dir():
-                    archive.add_zip_member(self._zip, member, name)
-            elif not member.isdir():
+            if self._zip and not member.is_dir():
+                archive.add_zip_member(self._zip, member, name)
+            elif self._tar and not member.isdir():
                 data = self._tar.extractfile(member) if member.isreg() else None
                 archive.add_tar_member(member, data, name)
 
@@ -406,34 +431,24 @@ def build(
     with tempfile.TemporaryDirectory(prefix="pyisapie-") as name:
         folder = Path(name)
         made = folder / output.name
-        source = _runtime_for(target, runtime, folder)
-        packages = folder / PACKAGES
-        packages.mkdir()
-        if requirements:
-            _install(target, source.python, requirements, packages, find_links)
-        _write(made, target, source, app, packages, output)
+        with contextlib.closing(Runtime(_runtime_for(target, runtime, folder))) as source:
+            source.check(target)
+            packages = folder / PACKAGES
+            packages.mkdir()
+            if requirements:
+                _install(target, source.python, requirements, packages, find_links)
+            _write(made, target, source, app, packages, output)
         shutil.move(made, output)
     return output
 
 
-def _runtime_for(target: Target, given: Path | None, folder: Path) -> Runtime:
+def _runtime_for(target: Target, given: Path | None, folder: Path) -> Path:
     if given is None and target.name != this_target():
         raise BundleError(
             f"A bundle for {target.name} needs a runtime for it: --runtime FILE. "
             f"`./dev bundle --target {target.name}` makes one, in a clone of PyISAPIe."
         )
-    runtime = Runtime(given or installed_runtime(folder))
-    if runtime.platform != target.platform:
-        raise BundleError(
-            f"{runtime.file} is for {runtime.platform}, not for {target.platform}. "
-            "Name another one, or another --target."
-        )
-    if runtime.has_app:
-        raise BundleError(
-            f"{runtime.file} is a bundle that has an application already. Give --runtime the "
-            "archive that ./dev bundle makes."
-        )
-    return runtime
+    return given or installed_runtime(folder)
 
 
 def _write(
