@@ -264,57 +264,63 @@ def test_no_wheel(name: str, app: Path, runtime: Path, tmp_path: Path) -> None:
 # ---- from what is installed
 
 
-@pytest.mark.skipif(TARGET == "windows", reason="the Python for Windows has no pip")
-def test_from_a_python_that_can_be_moved(
-    app: Path, runtime: Path, tmp_path: Path, started: Callable[..., Serve]
-) -> None:
-    """The environment that ./dev bundle has made: its Python can lie anywhere."""
-    python = REPO / ".venv-bundle" / "bin" / "python"
-    file = tmp_path / "own.tar.gz"
-    (tmp_path / "list.txt").write_text(REQUIREMENTS)
-    subprocess.run(
-        [python, "-m", "pyisapie", "bundle", "build", "--app", app, "--output", file,
-         "--requirements", tmp_path / "list.txt"], check=True,
-    )  # fmt: skip
-    top = unpack(file, tmp_path / "öwn")
-    check_page(started([*program(top), "serve"]), top)
-
-
-def own_build(*words: str | Path) -> tuple[int, str]:
-    """The same by a Python of the target's system."""
-    if not windows.NAME:
-        return bundle_build(*words)
-    given = [windows.path(word) if isinstance(word, Path) else word for word in words]
+def own_build(python: list[str], *words: str | Path) -> tuple[int, str]:
+    """The same by another Python, of the target's system."""
+    given = [windows.path(w) if windows.NAME and isinstance(w, Path) else str(w) for w in words]
     done = subprocess.run(
-        [*windows.python(), "-m", "pyisapie", "bundle", "build", *given],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=environment(), timeout=300, check=False,
-    )  # fmt: skip
+        [*python, "-m", "pyisapie", "bundle", "build", *given],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment(),
+        timeout=300,
+        check=False,
+    )
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
+def test_from_a_python_that_can_be_moved(
+    app: Path, runtime: Path, tmp_path: Path, started: Callable[..., Serve]
+) -> None:
+    """That of the environment that ./dev bundle has made; that of the tests under Wine."""
+    own = [str(REPO / ".venv-bundle" / "bin" / "python")]
+    file = tmp_path / f"own{SUFFIX}"
+    (tmp_path / "list.txt").write_text(REQUIREMENTS)
+    code, said = own_build(
+        windows.python() if windows.NAME else own,
+        "--app", app, "--output", file, "--requirements", tmp_path / "list.txt",
+    )  # fmt: skip
+    assert code == 0, said
+    top = unpack(file, tmp_path / "öwn")
+    if windows.NAME:
+        (top / "packages" / "wine.pth").write_text(FOR_WINE)
+    check_page(started([*program(top), "serve"]), top)
+
+
+@pytest.mark.skipif(TARGET == "windows", reason="another Python runs the tests")
 def test_from_this_python(tmp_path: Path, started: Callable[..., Serve]) -> None:
     """It can be moved, or it is said that it cannot."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "app.py").write_text(BARE)
-    file = tmp_path / f"own{SUFFIX}"
-    code, said = own_build("--app", tmp_path / "app", "--output", file)
-    if code and not windows.NAME:
+    code, said = bundle_build("--app", tmp_path / "app", "--output", tmp_path / "own.tar.gz")
+    if code:
         assert "cannot be moved to another place" in said
         return
-    assert "Traceback" not in said
-    top = unpack(file, tmp_path / "öwn")
+    top = unpack(tmp_path / "own.tar.gz", tmp_path / "öwn")
     server = started([*program(top), "serve"], "app:app")
     with server.client() as client:
         assert client.get("/").body == b"bare"
 
 
-@pytest.mark.skipif(TARGET == "linux", reason="the environments of the tests have pip")
-def test_without_pip(app: Path, runtime: Path, tmp_path: Path) -> None:
+def test_without_pip(app: Path, runtime: Path, shop: Path, tmp_path: Path) -> None:
+    """The Python of a bundle has none."""
     (tmp_path / "list.txt").write_text("flask\n")
+    python = [str(shop / "python" / "bin" / "python3")]
+    if windows.NAME:
+        python = ["wine", str(shop / "python" / "python.exe")]
     code, said = own_build(
-        "--app", app, "--requirements", tmp_path / "list.txt", "--runtime", runtime,
-        "--output", tmp_path / "own.zip",
+        python, "--app", app, "--requirements", tmp_path / "list.txt", "--target", TARGET,
+        "--runtime", runtime, "--output", tmp_path / f"own{SUFFIX}",
     )  # fmt: skip
     assert code == 1
     assert "This needs pip" in said

@@ -176,8 +176,10 @@ static int find_executable(struct search *search) {
   if (search->embedded) {
     /* Python passes the ._pth file over when it is given a home. */
     if (!pie_python_find_executable(search->env, false, python->major, python->minor,
-                                    python->executable))
+                                    python->executable)) {
+      python->executable[0] = '\0';
       snprintf(python->home, sizeof python->home, "%s", search->env);
+    }
     snprintf(search->bin, sizeof search->bin, "%s", search->env);
     return 0;
   }
