@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from harness import serve, windows
+from harness.client import Response
+from harness.httpd import Httpd, Unavailable
 from harness.paths import REPO, environment
 from harness.serve import Serve
 
@@ -123,7 +126,11 @@ def env() -> dict[str, str]:
 def check_page(server: Serve, top: Path) -> None:
     """The page of the application comes from the bundle, and from nothing else."""
     with server.client() as client:
-        page = client.get("/").json()
+        check_answer(client.get("/"), top)
+
+
+def check_answer(answer: Response, top: Path) -> None:
+    page = answer.json()
     inside = windows.path(top) if windows.NAME else str(top)
     assert page["prefix"] == inside + ("\\python" if windows.NAME else "/python")
     assert page["version"].startswith("3.13.")
@@ -163,6 +170,31 @@ def test_the_door_finds_the_python_around_it(started: Callable[..., Serve], shop
     host = package(shop) / ("pyisapie-host.exe" if windows.NAME else "pyisapie-host")
     wine = ["wine"] if windows.NAME else []
     check_page(started([*wine, str(host)], "app:app"), shop)
+
+
+VHOST = """
+<VirtualHost *>
+  ServerName bundle.localhost
+  AliasMatch "^" "${PYISAPIE_DIR}/pyisapie.so"
+  SetEnv PYISAPIE_SCRIPT_NAME "/"
+</VirtualHost>
+"""
+
+
+@pytest.mark.skipif(bool(windows.NAME), reason="httpd of Linux")
+def test_httpd(shop: Path, tmp_path: Path) -> None:
+    """Nothing but the extension is named: which application it is says the bundle's own file."""
+    defines = {"PYISAPIE_DIR": str(package(shop)), "SITE_NAME": "other.localhost"}
+    defines |= {"SITE_STATIC": str(tmp_path)}
+    try:
+        httpd = Httpd(tmp_path / "httpd", defines, VHOST, env() | {"PATH": os.environ["PATH"]})
+        httpd.start()
+    except Unavailable as error:
+        pytest.skip(f"Apache: {error}")
+    try:
+        check_answer(httpd.site("bundle.localhost").get("/"), shop)
+    finally:
+        httpd.stop()
 
 
 def test_a_runtime_runs_what_is_put_into_it(
