@@ -136,6 +136,7 @@ static int serve(struct pie_host *host, int count, char **args, char *program) {
 }
 
 int main(int count, char **args) {
+  args = pie_arguments(&count, args);
   char program[PIE_PATH_MAX];
   size_t size = sizeof program;
   if (count > 1 && strcmp(args[1], "--help") == 0) {
