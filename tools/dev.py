@@ -48,7 +48,8 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "serve_windows", "bundle", "crash_log", "iis", "log_rotation", "windows_binaries", "windows_pywin32",
+        "serve_windows", "bundle", "crash_log", "iis", "log_rotation", "windows_binaries",
+        "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 

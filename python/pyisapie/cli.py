@@ -123,13 +123,65 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "environment over the file.",
         allow_abbrev=False,
     )
-    serve.add_argument("apps", nargs="*", metavar="MODULE:APP", help=settings.TABLE["app"].help)
+    _add_settings(serve)
+    serve.set_defaults(run=_serve, parser=serve)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("apps", nargs="*", metavar="MODULE:APP", help=settings.TABLE["app"].help)
     for title, names in GROUPS.items():
-        group = serve.add_argument_group(title)
+        group = parser.add_argument_group(title)
         for name in names:
             if name != "app":
                 _add_setting(group, settings.TABLE[name])
-    serve.set_defaults(run=_serve, parser=serve)
+
+
+def _add_service(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    service = commands.add_parser("service", help="serve as a service of Windows")
+    actions = service.add_subparsers(metavar="ACTION", required=True)
+    install = actions.add_parser(
+        "install",
+        help="have Windows serve an application, from now on",
+        usage="pyisapie service install [--name NAME] MODULE:APP --log FILE [--SETTING VALUE]...",
+        allow_abbrev=False,
+    )
+    remove = actions.add_parser("remove", help="stop it and forget it", allow_abbrev=False)
+    for parser in (install, remove):
+        parser.add_argument("--name", default="pyisapie", help="the service's name [pyisapie]")
+    install.add_argument("--account", help=r"who runs the application [NT AUTHORITY\LocalService]")
+    _add_settings(install)
+    install.set_defaults(run=_install_service, parser=install)
+    remove.set_defaults(run=_remove_service, parser=remove)
+
+
+def _install_service(options: argparse.Namespace) -> int:
+    from pyisapie import service
+
+    values = _merge(options)
+    if "log" in values:
+        values["log"] = os.path.abspath(values["log"])
+    program = Path(door_path()).with_name("pyisapie-host.exe")
+    try:
+        service.install(options.name, program, values, options.account or service.ACCOUNT)
+    except service.ServiceError as error:
+        return _complain(error)
+    print(f"{options.name} is installed and started; pyisapie service remove takes it out again")
+    return 0
+
+
+def _remove_service(options: argparse.Namespace) -> int:
+    from pyisapie import service
+
+    try:
+        service.remove(options.name)
+    except service.ServiceError as error:
+        return _complain(error)
+    return 0
+
+
+def _complain(error: Exception) -> int:
+    print(f"pyisapie: {error}", file=sys.stderr)
+    return 1
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
@@ -246,8 +298,7 @@ def _build_bundle(options: argparse.Namespace) -> int:
             options.find_links,
         )
     except bundle.BundleError as error:
-        print(f"pyisapie: {error}", file=sys.stderr)
-        return 1
+        return _complain(error)
     print(made)
     return 0
 
@@ -270,6 +321,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_bundle(commands)
+    _add_service(commands)
     shown = commands.add_parser("settings", help="list all settings")
     shown.set_defaults(run=_show_settings, parser=shown)
     door = commands.add_parser(

@@ -159,7 +159,10 @@ const char *pie_signal_text(int number);
 struct pie_stop_event;
 struct pie_stop_event *pie_stop_event_open(void (*asked)(void *), void *context);
 void pie_stop_event_close(struct pie_stop_event *event); /* asked is not called after it */
-int pie_process_ask_to_stop(int pid);                    /* one of our host's; 0 or -PIE_ENOENT */
+/* As a Windows service: calls run, which returns the exit code when this process has been asked to
+ * stop. The code, or -PIE_ENOTSUP where no service control manager has started this process. */
+int pie_service_run(const char *name, int (*run)(void *), void *context);
+int pie_process_ask_to_stop(int pid); /* one of our host's; 0 or -PIE_ENOENT */
 
 /* Who the current thread acts as. On Windows tokens are HANDLEs; elsewhere there are none (0, and
  * -PIE_ENOTSUP). */
