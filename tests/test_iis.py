@@ -66,6 +66,7 @@ def _outcome(site: Site, asked: Asked, seed: int) -> str:
 
 
 def _suffer(site: Site, seeds: range) -> dict[str, int]:
+    assert site.get("/hello").status == 200  # the worker is there
     before = site.workers()
     found = {"whole": 0, "broken": 0, "nothing": 0}
     for seed in seeds:

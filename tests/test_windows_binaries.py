@@ -14,7 +14,7 @@ from harness.serve import Serve
 
 pytestmark = pytest.mark.skipif(not windows.NAME, reason="of the Windows binaries")
 
-SYSTEM = {"kernel32.dll", "advapi32.dll", "ws2_32.dll", "msvcrt.dll"}
+SYSTEM = {"kernel32.dll", "advapi32.dll", "ws2_32.dll", "ucrt"}
 OF_LIBUV = {"iphlpapi.dll", "userenv.dll", "user32.dll", "dbghelp.dll", "ole32.dll", "shell32.dll"}
 ALLOWED = {
     "pyisapie.dll": SYSTEM,
@@ -64,6 +64,7 @@ def test_nothing_is_needed_but_the_system_and_python() -> None:
     for file in _binaries():
         needed = {name.lower() for name in re.findall(r"DLL Name: (\S+)", _dump(file))}
         needed = {re.sub(r"^python\d+\.dll$", "python", name) for name in needed}
+        needed = {re.sub(r"^api-ms-win-crt-[\w-]+\.dll$", "ucrt", name) for name in needed}
         assert needed <= ALLOWED[_name(file)], file.name
 
 

@@ -235,18 +235,26 @@ def command_run(options: argparse.Namespace) -> None:
     os.execv(words[0], words)
 
 
-def build_windows(pythons: Iterable[str]) -> None:
-    """Cross-compile everything for Windows against each of these Pythons."""
+def cross_build(folder: Path, machine_name: str, *options: str) -> None:
+    """Compile for Windows on x86_64 or aarch64."""
     env = machine()
     env.install("tools", ROOT / "tools" / "requirements.txt")
+    env.install("windows", ROOT / "tools" / "requirements-windows.txt")
+    cross = ROOT / "tools" / "cross" / f"windows-{machine_name}.ini"
+    stamp = folder / ".stamp-cross"
+    if not stamp.is_file() or stamp.read_bytes() != cross.read_bytes():
+        shutil.rmtree(folder, ignore_errors=True)
+        run(env.command("meson"), "setup", "--cross-file", cross, "-Db_lto=false", *options, folder,
+            env=env.env, quiet=True)  # fmt: skip
+        shutil.copy(cross, stamp)
+    run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+
+
+def build_windows(pythons: Iterable[str]) -> None:
+    """Cross-compile everything for Windows against each of these Pythons."""
     for name in pythons:
         folder = BUILD / f"windows-{name.split('-')[1]}"
-        options = ["--cross-file", ROOT / "tools/cross/windows-x86_64.ini", "-Dwerror=true",
-                   f"-Dwindows_python={part(name)}"]  # fmt: skip
-        if not (folder / "build.ninja").is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            run(env.command("meson"), "setup", *options, folder, env=env.env, quiet=True)
-        run(env.command("ninja"), "-C", folder, env=env.env, quiet=True)
+        cross_build(folder, "x86_64", f"-Dwindows_python={part(name)}")
         made = sorted(
             p for p in (folder / "src").rglob("*") if p.suffix in (".dll", ".pyd", ".exe")
         )
@@ -396,6 +404,10 @@ def command_build(options: argparse.Namespace) -> None:
     if options.target == "windows":
         build_windows(WINDOWS_PYTHONS)
         return
+    if options.target == "windows-arm64":
+        cross_build(BUILD / "windows-arm64", "aarch64")
+        say("build/windows-arm64/src: the door, the host and the launcher")
+        return
     env = environment_of(options.python) if options.python else machine()
     env.build()
     if options.sanitize:
@@ -501,6 +513,7 @@ def command_test(options: argparse.Namespace) -> int:
     for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
         steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:
+        steps.do("Windows cross build, arm64", cross_build, BUILD / "windows-arm64", "aarch64")
         for mode in ("main", "free-threaded"):
             steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
                 environment_of(THREADED_PYTHON), quick, True, mode))  # fmt: skip
@@ -610,7 +623,7 @@ def parser() -> argparse.ArgumentParser:
     built.add_argument(
         "--python", help="another Python: its path, or a part such as " + OTHER_PYTHON
     )
-    built.add_argument("--target", choices=["windows"])
+    built.add_argument("--target", choices=["windows", "windows-arm64"])
     built.add_argument("--sanitize", action="store_true")
     bundled = add("bundle", command_bundle)
     bundled.add_argument("--target", choices=["linux", "windows"], default="linux")

@@ -22,7 +22,7 @@
 #include <windows.h>
 
 #include <httpext.h>
-#define PIE_ISAPI_EXPORT __declspec(dllexport)
+#define PIE_ISAPI_EXPORT /* pyisapie.def names the exports */
 #else
 
 #define PIE_ISAPI_EXPORT __attribute__((visibility("default")))
