@@ -38,7 +38,7 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "iis", "windows_binaries", "windows_pywin32",
+        "iis", "windows_binaries", "windows_probe", "windows_pywin32",
     )),
 )  # fmt: skip
 
@@ -468,7 +468,11 @@ def parallel_pythons() -> list[str]:
 
 
 def c_files() -> list[Path]:
-    found = [p for top in ("src", "include", "tests", "fuzz") for p in (ROOT / top).rglob("*.[ch]")]
+    found = [
+        p
+        for top in ("src", "include", "tests", "fuzz", "tools")
+        for p in (ROOT / top).rglob("*.[ch]")
+    ]
     return sorted(found)
 
 

@@ -9,6 +9,7 @@ import os
 
 import pyisapie
 from pyisapie import _engine, windows
+
 from tools import Body, Environ, StartResponse, query, send_json
 
 
