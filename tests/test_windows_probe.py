@@ -7,6 +7,7 @@ What is expected here is what our host does as IIS; what IIS does is what the pr
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from harness import process, windows
 from harness.client import Client, NoResponse, Response, build, chunk
+from harness.paths import REPO
 from harness.serve import Serve
 from harness.site import IIS, Site, query
 
@@ -60,7 +62,7 @@ def _result(site: Site, name: str) -> Any:
     found: dict[str, Any] = {}
 
     def has_come() -> bool:
-        found.update(_json(site, "results")["results"])
+        found.update(_json(site, "results", name=name)["results"])
         return name in found
 
     process.eventually(has_come, f"the result {name}", 20)
@@ -207,6 +209,13 @@ def test_exec_url(probe: Site) -> None:
     assert _calls(found)["GET_EXEC_URL_STATUS"]["status"] == 200
 
 
+def test_results(probe: Site) -> None:
+    for count in (1, 2):
+        _ask(probe, "hold", id="kept", **{"for": count})
+    found = _ask(probe, "results").body
+    assert found.count(b'"kept":') == 1
+
+
 def test_exec_url_of_nothing(probe: Site) -> None:
     assert _ask(probe, "exec", id="none", url="/none.txt").status == 404
     assert _calls(_result(probe, "none"))["GET_EXEC_URL_STATUS"]["status"] == 404
@@ -272,6 +281,16 @@ def test_cancel(probe: Site) -> None:
     assert (calls[2]["ok"], calls[2]["error"]) == (False, UNSUPPORTED)
     assert calls[3]["completed"] is False
     assert (calls[5]["completed"], calls[5]["io_error"]) == (True, GONE)
+
+
+# ---- the script ----
+
+
+def test_the_script_asks_what_the_probe_knows() -> None:
+    script = (REPO / "tools" / "verify-on-iis.ps1").read_text()
+    source = (REPO / "tools" / "probe" / "probe.c").read_text()
+    asked = set(re.findall(r"[?&]do=(\w+)", script))
+    assert asked == set(re.findall(r'\{"(\w+)", \w+, (?:true|false)\}', source))
 
 
 # ---- the life of the DLL ----

@@ -4,18 +4,21 @@
  * of PyISAPIe and includes <httpext.h> alone. tools/verify-on-iis.ps1 asks it on a real IIS,
  * tests/test_windows_probe.py on our host. The query string says what to do:
  *
- *   do=ecb                the control block and the thread
- *   do=variables          &name=A,B: server variables, ANSI and UNICODE_
- *   do=sizes              &name=A: GetServerVariable with buffers of several sizes
- *   do=send               a response in pieces; options at struct sending
- *   do=file               the first &size= bytes of this DLL; &via=vector|transmit &async
- * &overlapped do=exec               &url= &flags=4: EXEC_URL do=read               &async=1
- * &piece=4096: what reading the body gives, call by call do=cancel             begins an
- * asynchronous read, then CANCEL_IO do=connected          &for=10000 &every=50: IS_CONNECTED until
- * it says no do=cbt                GET_CHANNEL_BINDING_TOKEN do=token GET_IMPERSONATION_TOKEN, and
- * who this thread is do=log                &text=: APPEND_LOG_PARAMETER and lpszLogData do=hold
- * &for=1000: waits, then answers do=unhealthy          REPORT_UNHEALTHY do=results            what
- * requests with an &id= have found
+ *   do=ecb         the control block and the thread
+ *   do=variables   &name=A,B: server variables, ANSI and UNICODE_
+ *   do=sizes       &name=A: GetServerVariable with buffers of several sizes
+ *   do=send        a response in pieces; options at struct sending
+ *   do=file        the first &size= bytes of this DLL; &via=vector|transmit &async &overlapped
+ *   do=exec        &url= &flags=4: EXEC_URL
+ *   do=read        &async=1 &piece=4096: what reading the body gives, call by call
+ *   do=cancel      begins an asynchronous read, then CANCEL_IO
+ *   do=connected   &for=10000 &every=50: IS_CONNECTED until it says no
+ *   do=cbt         GET_CHANNEL_BINDING_TOKEN
+ *   do=token       GET_IMPERSONATION_TOKEN, and who this thread is
+ *   do=log         &text=: APPEND_LOG_PARAMETER and lpszLogData
+ *   do=hold        &for=1000: waits, then answers
+ *   do=unhealthy   REPORT_UNHEALTHY
+ *   do=results     what requests with an &id= have found; &name=: the one of that id
  *
  * &pend=1 and &pend=0 choose a thread of its own or the host's. What a request finds that cannot
  * answer any more (its client is gone) is kept under its &id=. The life of the DLL goes to the file
@@ -205,7 +208,11 @@ static SRWLOCK results_lock = SRWLOCK_INIT;
 
 static void keep_result(const char *id, const char *json) {
   AcquireSRWLockExclusive(&results_lock);
-  unsigned at = results_n++ % RESULTS_MAX;
+  unsigned at = 0;
+  while (at < RESULTS_MAX && !(results[at].id && strcmp(results[at].id, id) == 0))
+    at++;
+  if (at == RESULTS_MAX)
+    at = results_n++ % RESULTS_MAX;
   free(results[at].id);
   free(results[at].json);
   results[at].id = strdup(id);
@@ -850,10 +857,12 @@ static void unhealthy(struct probe *p) {
 }
 
 static void show_results(struct probe *p) {
+  char name[OPTION_MAX];
+  bool chosen = option(p, "name", name, "");
   open_value(&p->out, "results", "{");
   AcquireSRWLockShared(&results_lock);
   for (size_t i = 0; i < RESULTS_MAX; i++) {
-    if (!results[i].id || !results[i].json)
+    if (!results[i].id || !results[i].json || (chosen && strcmp(name, results[i].id) != 0))
       continue;
     key(&p->out, results[i].id);
     adds(&p->out, results[i].json);
