@@ -1,66 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A third-party extension in our host: pywin32's PyISAPI_loader.dll with its own test extension.
-
-It pends each request, serves it on threads of its own with the user's token, and ends it there.
-"""
+"""A third party's ISAPI extensions in our host: pywin32's PyISAPI_loader.dll."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from harness import windows
+from harness.paths import TESTS
 from harness.serve import Serve
 from harness.site import IIS, Site
 
 pytestmark = pytest.mark.skipif(not windows.NAME, reason="pywin32 is for Windows")
 
-NAME = "extension_simple"  # the loader takes its module from its own file's name
+# What an installed pywin32 does at Python's start (pywin32.pth).
+START = "import os\nos.add_dll_directory({folder!r})\n"
+
+
+def _serve(folder: Path, module: Path, *more: str) -> Serve:
+    """The loader takes its module from its own file's name, after a "_"."""
+    for file in [*windows.python().glob("*.dll"),
+                 *(windows.PACKAGES / "pywin32_system32").glob("*.dll")]:  # fmt: skip
+        shutil.copy(file, folder)
+    door = folder / f"_{module.stem}.dll"
+    shutil.copy(windows.PACKAGES / "isapi" / "PyISAPI_loader.dll", door)
+    text = START.format(folder=windows.path(folder)) + module.read_text()
+    (folder / module.name).write_text(text)
+    parts = [windows.PACKAGES, *(windows.PACKAGES / name for name in ("win32", "win32/lib"))]
+    path = ";".join(windows.path(part) for part in [folder, *parts])
+    env = {"PYTHONHOME": windows.path(windows.python()), "PYTHONPATH": path}
+    args = ["--quirks", "iis", "--door", windows.path(door), "--applications",
+            f"/={windows.path(folder)}", *more]  # fmt: skip
+    return Serve(folder / "serve", "", *args, root=None, env=env)
 
 
 @pytest.fixture(scope="module")
-def pywin32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("pywin32")
-    python = windows.python()
-    for file in [*python.glob("*.dll"), *(windows.PACKAGES / "pywin32_system32").glob("*.dll")]:
-        shutil.copy(file, folder)
-    door = folder / f"_{NAME}.dll"
-    shutil.copy(windows.PACKAGES / "isapi" / "PyISAPI_loader.dll", door)
-    shutil.copy(windows.PACKAGES / "isapi" / "test" / f"{NAME}.py", folder)
-    parts = [windows.PACKAGES, *(windows.PACKAGES / name for name in ("win32", "win32/lib"))]
-    path = ";".join(windows.path(part) for part in [folder, *parts])
-    env = {"PYTHONHOME": windows.path(python), "PYTHONPATH": path}
-    args = ["--quirks", "iis", "--door", windows.path(door)]
-    with Serve(folder / "serve", "", *args, root=None, env=env) as serve:
-        yield serve.site(IIS)
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    with ExitStack() as stack:
+
+        def begin(module: Path, *more: str) -> Site:
+            folder = tmp_path_factory.mktemp("pywin32")
+            return stack.enter_context(_serve(folder, module, *more)).site(IIS)
+
+        yield begin
 
 
-@pytest.mark.parametrize("test", ["test1", "test_unicode_vars"])
-def test_its_own_tests(pywin32: Site, test: str) -> None:
-    response = pywin32.get(f"/{test}")
-    assert response.status == 200
-    assert b"Finished running test" in response.body
-    assert b"worked!" in response.body
+@pytest.fixture(scope="module")
+def threads(start: Callable[..., Site]) -> Site:
+    """Requests that pend, and end on another thread."""
+    return start(TESTS / "windows" / "pywin32_threads.py")
 
 
-def test_long_variables(pywin32: Site) -> None:
-    first = pywin32.get("/test_long_vars")
-    assert first.status == 301
-    location = first.header("Location")
-    assert location
-    assert b"test worked!" in pywin32.get(location).body
+@pytest.fixture(scope="module")
+def sample(start: Callable[..., Site]) -> Site:
+    """pywin32's sample, which answers within HttpExtensionProc.
+
+    Not with strict checks: it ends sessions by DONE_WITH_SESSION and then returns SUCCESS. Its file
+    is not asked for: it returns SUCCESS while the asynchronous TRANSMIT_FILE has only begun.
+    """
+    return start(windows.PACKAGES / "isapi" / "samples" / "test.py", "--strict-isapi=off")
 
 
-def test_its_error_page(pywin32: Site) -> None:
-    response = pywin32.get("/no_such_test")
-    assert b"No test named" in response.body
+def test_unknown_variables(threads: Site) -> None:
+    assert threads.get("/unknown").body == b"True"
 
 
-def test_many_at_once(pywin32: Site) -> None:
-    clients = [pywin32.client() for _ in range(20)]
+def test_long_variables(threads: Site) -> None:
+    assert threads.get("/long?" + "x" * 7500).body == b"7500"
+
+
+def test_unicode_variables(threads: Site) -> None:
+    assert threads.get("/unicode").body == b"True"
+
+
+@pytest.mark.parametrize("size", [0, 10, 48 * 1024, 1_000_000])
+def test_bodies(threads: Site, size: int) -> None:
+    body = b"b" * size
+    assert threads.post("/body", body).body == hashlib.sha256(body).hexdigest().encode()
+
+
+def test_its_error_page(threads: Site) -> None:
+    assert b"AttributeError" in threads.get("/no_such_test").body
+
+
+def test_many_at_once(threads: Site) -> None:
+    clients = [threads.client() for _ in range(20)]
     for client in clients:
-        client.start("GET", "/test1")
+        client.start("GET", "/unicode")
     for client in clients:
         with client:
-            assert b"worked!" in client.response().body
+            assert client.response().body == b"True"
+
+
+def test_the_sample_page(sample: Site) -> None:
+    body = sample.get("/anything").body
+    assert b"The root of this site is at" in body
+    assert b"pywin32" in body  # the folder's name

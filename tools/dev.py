@@ -38,7 +38,8 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "iis", "windows_binaries", "windows_probe", "windows_pywin32",
+        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
+        "windows_pywin32",
     )),
 )  # fmt: skip
 

@@ -64,6 +64,8 @@ GROUPS = {
     "logs": (
         "log",
         "log-level",
+        "log-size",
+        "log-keep",
         "crash-log",
         "access-log",
         "access-log-file",

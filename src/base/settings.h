@@ -51,6 +51,9 @@
   X(RELOAD, "reload", SWITCH, "off", 0, 0, DOOR,                                                   \
     "restart when a Python file of the application changes (for development)")                     \
   X(LOG, "log", TEXT, "", 0, 0, DOOR, "the error log's file (default: the error stream)")          \
+  X(LOG_SIZE, "log-size", SIZE, "16M", 0, 1099511627776, DOOR,                                     \
+    "a log file of this size is renamed to NAME.1, and a new one is begun; 0 means never")         \
+  X(LOG_KEEP, "log-keep", NUMBER, "5", 1, 1000, DOOR, "how many such older log files are kept")    \
   X(LOG_LEVEL, "log-level", CHOICE, "info|error|warning|debug", 0, 0, DOOR,                        \
     "what the error log holds, besides what applications write to sys.stderr and wsgi.errors")     \
   X(CRASH_LOG, "crash-log", TEXT, "", 0, 0, DOOR,                                                  \

@@ -138,7 +138,6 @@ static int serve(struct pie_host *host, int count, char **args, char *program) {
 int main(int count, char **args) {
   char program[PIE_PATH_MAX];
   size_t size = sizeof program;
-  args = pie_arguments(count, args);
   if (count > 1 && strcmp(args[1], "--help") == 0) {
     print_help();
     return 0;

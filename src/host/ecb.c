@@ -366,8 +366,10 @@ static BOOL give_token(struct pie_exchange *x, HANDLE *out) {
 }
 
 /* What only IIS has. */
-static BOOL iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer) {
+static BOOL iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer, LPDWORD size) {
   switch (code) {
+  case HSE_REQ_MAP_URL_TO_PATH:
+    return pie_iis_map_url(x, buffer, size);
   case HSE_REQ_EXEC_URL:
     return exec_url(x, buffer);
   case HSE_REQ_GET_EXEC_URL_STATUS:
@@ -389,6 +391,8 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
   uint64_t length = info->BytesToWrite ? info->BytesToWrite : (uint64_t)size - info->Offset;
   if (info->dwFlags & HSE_IO_SEND_HEADERS) {
     struct pie_str headers = {info->pHead, info->HeadLength};
+    if (!headers.p)
+      headers = PIE_STR("\r\n");
     if (!send_head(x, pie_str_from(info->pszStatusCode), headers))
       return FALSE;
   } else if (!x->head_sent) {
@@ -510,7 +514,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     uv_async_send(&x->conn->worker->first->wake);
     return TRUE;
   default:
-    return x->conn->worker->iis ? iis_support(x, code, buffer) : refuse(ERROR_INVALID_PARAMETER);
+    return x->conn->worker->iis ? iis_support(x, code, buffer, size)
+                                : refuse(ERROR_INVALID_PARAMETER);
   }
 }
 

@@ -71,6 +71,20 @@ struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text) {
   return (struct pie_str){copy.p, (size_t)(out - copy.p)};
 }
 
+BOOL pie_iis_map_url(const struct pie_exchange *x, char *text, DWORD *size) {
+  char mapped[PIE_PATH_MAX];
+  struct pie_iis_app app = pie_iis_app_of(x);
+  int n = snprintf(mapped, sizeof mapped, "%.*s%s", (int)app.folder.n, app.folder.p, text);
+  if (n < 0 || (size_t)n >= sizeof mapped || *size <= (DWORD)n) {
+    *size = (DWORD)n + 1;
+    pie_os_error_set(ERROR_INSUFFICIENT_BUFFER);
+    return FALSE;
+  }
+  memcpy(text, mapped, (size_t)n + 1);
+  *size = (DWORD)n + 1;
+  return TRUE;
+}
+
 /* ---- misfortune ---- */
 
 void pie_faults_begin(struct pie_exchange *x) {

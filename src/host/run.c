@@ -17,6 +17,8 @@ static int open_error_log(struct pie_host *host) {
     fprintf(stderr, "pyisapie: %s (setting log)\n", why);
     return -PIE_ESTART;
   }
+  pie_log_file_limit(host->log_file, host->settings.number[PIE_SET_LOG_SIZE],
+                     (int)host->settings.number[PIE_SET_LOG_KEEP]);
   host->log.level = pie_settings_log_level(&host->settings);
   host->log.write = pie_log_file_write;
   host->log.stamp = pie_log_stamp;

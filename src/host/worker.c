@@ -346,8 +346,11 @@ static int open_access_log(struct pie_worker *worker) {
   if (pie_settings_is(worker->settings, PIE_SET_ACCESS_LOG, "off"))
     return 0;
   worker->access = pie_log_file_open(*path ? path : "-", why, sizeof why);
-  if (worker->access)
+  if (worker->access) {
+    pie_log_file_limit(worker->access, setting(worker, PIE_SET_LOG_SIZE),
+                       (int)setting(worker, PIE_SET_LOG_KEEP));
     return 0;
+  }
   pie_log(worker->log, PIE_LOG_ERROR, "%s (setting access-log-file)", why);
   return -PIE_ESTART;
 }

@@ -99,6 +99,9 @@ static bool open_log(struct pie_door *door) {
                 "Choose a folder that the server's account may write to (setting: log).");
     file = pie_log_file_open(NULL, why, sizeof why);
   }
+  if (file)
+    pie_log_file_limit(file, door->settings.number[PIE_SET_LOG_SIZE],
+                       (int)door->settings.number[PIE_SET_LOG_KEEP]);
   pie_log_file_close(door->log_file);
   door->log_file = file;
   door->log.level = pie_settings_log_level(&door->settings);
@@ -264,6 +267,10 @@ static bool start_engine(struct pie_door *door) {
 
 static void log_failure(struct pie_door *door) {
   const struct pie_failure *says = &door->failure.says;
+  char text[TEXT_MAX];
+  snprintf(text, sizeof text, "Python was not started: %s\n%s", says->summary,
+           says->advice ? says->advice : "");
+  pie_system_log(text);
   pie_log(&door->log, PIE_LOG_ERROR, "Python was not started: %s%s%s%s%s", says->summary,
           says->detail ? "\n" : "", says->detail ? says->detail : "", says->advice ? "\n" : "",
           says->advice ? says->advice : "");

@@ -119,8 +119,6 @@ void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *,
                    void *context);
 /* Reads at most n - 1 bytes of a text file and terminates it; length or negative error. */
 int pie_file_read_text(const char *path, char *out, size_t n);
-/* The arguments of main() in UTF-8, for good; what it was given where the system has them so. */
-char **pie_arguments(int count, char **args);
 /* The value of a variable; 0, -PIE_ENOENT, -PIE_ETOOBIG. */
 int pie_env_get(const char *name, char *out, size_t n);
 /* Calls found for the name of each variable that starts with prefix; stops when it returns true. */
@@ -134,9 +132,14 @@ size_t pie_processor_count(void);
  * output stream when it is "-". */
 struct pie_log_file;
 struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size);
+/* When it has so many bytes it becomes PATH.1, which becomes PATH.2, and so on up to keep; several
+ * processes may write to it. 0 bytes: never. */
+void pie_log_file_limit(struct pie_log_file *log_file, int64_t size, int keep);
 void pie_log_file_write(void *log_file, const char *line, size_t n);
 void pie_log_file_reopen(struct pie_log_file *log_file);
 void pie_log_file_close(struct pie_log_file *log_file);
+/* An error for the administrator, in the system's own log, where it has one: Windows' Event Log. */
+void pie_system_log(const char *text);
 
 /* The last error of an operating system call, and of an ISAPI callback. */
 uint32_t pie_os_error(void);

@@ -144,6 +144,64 @@ static void a_log_file_is_appended_to_and_reopened(void) {
   pie_log_file_close(NULL);
 }
 
+static int64_t size_of(const char *name) {
+  intptr_t file = pie_file_open(tree_path(name));
+  int64_t size = file == -1 ? -1 : pie_file_size(file);
+  if (file != -1)
+    pie_file_close(file);
+  return size;
+}
+
+enum { LINE = 1024, LOG_MAX = 64 * 1024 };
+
+static void write_lines(struct pie_log_file *file, int count) {
+  char line[LINE];
+  memset(line, 'x', sizeof line);
+  line[sizeof line - 1] = '\n';
+  for (int i = 0; i < count; i++)
+    pie_log_file_write(file, line, sizeof line);
+}
+
+static void a_log_file_that_is_full_becomes_an_older_one(void) {
+  char why[256];
+  struct pie_log_file *file = pie_log_file_open(tree_path("full"), why, sizeof why);
+  REQUIRE(file);
+  pie_log_file_limit(file, LOG_MAX, 2);
+  write_lines(file, 60);
+  CHECK_INT(size_of("full.1"), -1);
+  write_lines(file, 40);
+  CHECK(size_of("full.1") >= LOG_MAX);
+  CHECK_INT(size_of("full") + size_of("full.1"), 100 * LINE);
+  write_lines(file, 400);
+  CHECK(size_of("full.2") >= LOG_MAX);
+  CHECK_INT(size_of("full.3"), -1);
+  pie_log_file_close(file);
+}
+
+static void several_writers_share_a_log_file(void) {
+  enum { WRITERS = 3 };
+  char why[256];
+  struct pie_log_file *files[WRITERS];
+  for (int i = 0; i < WRITERS; i++) {
+    files[i] = pie_log_file_open(tree_path("shared"), why, sizeof why);
+    REQUIRE(files[i]);
+    pie_log_file_limit(files[i], LOG_MAX, 50);
+  }
+  for (int i = 0; i < 900; i++)
+    write_lines(files[i % WRITERS], 1);
+  int64_t total = size_of("shared");
+  for (int i = 1; i <= 50; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "shared.%d", i);
+    int64_t size = size_of(name);
+    total += size > 0 ? size : 0;
+    CHECK(size < 0 || size < 3 * LOG_MAX);
+  }
+  CHECK_INT(total, 900 * LINE); /* nothing is lost */
+  for (int i = 0; i < WRITERS; i++)
+    pie_log_file_close(files[i]);
+}
+
 static const struct test_case cases[] = {
     CASE(paths_are_joined),
     CASE(paths_have_parents),
@@ -153,5 +211,7 @@ static const struct test_case cases[] = {
     CASE(variables_are_listed_by_their_beginning),
     CASE(clocks_go_on),
     CASE(a_log_file_is_appended_to_and_reopened),
+    CASE(a_log_file_that_is_full_becomes_an_older_one),
+    CASE(several_writers_share_a_log_file),
 };
 TEST_MAIN(cases)
