@@ -775,7 +775,7 @@ function Test-Logs([string] $Folder, [datetime] $Since) {
     Add-Check '4' 'the event log' {
         $wanted = @{ LogName = 'System', 'Application'; StartTime = $Since }
         @(Get-WinEvent -FilterHashtable $wanted -ErrorAction SilentlyContinue |
-                Where-Object { $_.ProviderName -match 'IIS|WAS|W3SVC' } | Select-Object -First 40 |
+                Where-Object { $_.ProviderName -match 'IIS|WAS|W3SVC|PyISAPIe' } | Select-Object -First 40 |
                 ForEach-Object { [ordered] @{ id = $_.Id; source = $_.ProviderName; text = $_.Message } })
     }
 }
