@@ -14,9 +14,10 @@ import pytest
 from conftest import watch
 from harness import process
 from harness.client import build
+from harness.paths import APPS as ROOT
 from harness.process import KIB, MIB
 from harness.serve import Serve
-from harness.site import Site, mounts
+from harness.site import IIS, Site, mounts
 
 WARM_UP, REQUESTS, BATCH = 20_000, 100_000, 50
 APPS = ["hello", "environ_json", "input_echo", "body_forms", "body_raises", "header_any"]
@@ -66,6 +67,14 @@ def test_requests_of_many_kinds(site: Site) -> None:
     ]
     requests = [request for request in requests if not request.startswith(b"HEAD")]
     assert grown(site, requests, REQUESTS // 4) < MIB
+
+
+def test_requests_as_on_iis(tmp_path: Path) -> None:
+    """Asynchronous reads and sends."""
+    env = {"PYISAPIE_APP": mounts(APPS), "PYISAPIE_ROOT": str(ROOT)}
+    with Serve(tmp_path / "iis", mounts(APPS), "--quirks", "iis", env=env) as serve:
+        requests = [build("GET", "/hello"), build("POST", "/input_echo", [], b"x" * 100_000)]
+        assert grown(serve.site(IIS), requests, REQUESTS // 4) < MIB
 
 
 def test_failing_requests(site: Site) -> None:

@@ -19,6 +19,7 @@ OF_LIBUV = {"iphlpapi.dll", "userenv.dll", "user32.dll", "dbghelp.dll", "ole32.d
 ALLOWED = {
     "pyisapie.dll": SYSTEM,
     "pyisapie-host.exe": SYSTEM | OF_LIBUV,
+    "pyisapie-launcher.exe": SYSTEM,
     "_engine": SYSTEM | {"python"},
     "_host": SYSTEM | OF_LIBUV | {"python"},
 }

@@ -21,6 +21,9 @@ pytestmark = [
 ]
 
 REQUESTS = 100_000  # on each of two hosts
+# Our host as IIS makes a thread for each asynchronous operation, and Wine keeps some bytes of each
+# (20 a request; the same on Linux grows by none: test_memory.py).
+MOST = {OURS: 2 * MIB, IIS: 6 * MIB}
 APPS = ["hello", "environ_json", "input_echo", "body_forms", "file_kinds", "windows_process"]
 KINDS = [
     *[build("GET", "/hello")] * 20,
@@ -50,5 +53,4 @@ def test_memory_and_handles_stay(host: str, tmp_path: Path) -> None:
     assert before["memory"] > MIB
     assert after["pid"] == before["pid"]
     assert after["handles"] - before["handles"] < 10
-    assert after["memory"] - before["memory"] < 2 * MIB
-    print(host, before, after)
+    assert after["memory"] - before["memory"] < MOST[host]

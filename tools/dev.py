@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -32,14 +35,21 @@ ALL_WINDOWS_PYTHONS = (
     "cpython-3.13-windows",
     "cpython-3.14-windows",
 )
+BUNDLE_WINDOWS = "cpython-3.13-windows"  # to build against
+BUNDLE_WINDOWS_PYTHON = "cpython-3.13-embeddable"  # to run
+BUNDLE_WINDOWS_VERSION = "3.13.2"
+BUNDLE_LINUX = "cpython-3.13-linux"
+NOT_FOR_LINUX = ("readline*", "_curses*", "curses")  # need libraries that differ between systems
+OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so",
+                    "libpython", "ld-linux")  # fmt: skip
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
-        "windows_pywin32",
+        "serve_windows", "bundle", "crash_log", "iis", "log_rotation", "windows_binaries",
+        "windows_probe", "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 
@@ -252,6 +262,88 @@ def chosen(arguments: Sequence[str], tests: Sequence[str]) -> list[str]:
     """pytest's arguments, with these tests when none are named."""
     named = any(Path(word.split("::")[0]).exists() for word in arguments)
     return [*([] if named else tests), *arguments]
+
+
+def bundle_module() -> ModuleType:
+    """The module that makes bundles: it needs nothing of the package."""
+    sys.path.insert(0, str(ROOT / "python"))
+    return importlib.import_module("pyisapie.bundle")
+
+
+def make_runtime(target_name: str) -> Path:
+    """A bundle without an application, from what is built here."""
+    bundle = bundle_module()
+    target = bundle.TARGETS[target_name]
+    staged = BUILD / f"bundle-{target_name}"
+    shutil.rmtree(staged, ignore_errors=True)
+    lay_out = lay_out_windows if target_name == "windows" else lay_out_linux
+    python, package = lay_out(bundle, staged)
+    launcher = next(package.glob(f"{bundle.LAUNCHER}*"))
+    told = subprocess.run([sys.executable, ROOT / "tools" / "version.py"],
+                          stdout=subprocess.PIPE, text=True, check=True)  # fmt: skip
+    output = BUILD / f"pyisapie-{told.stdout.strip()}-{target.platform}{target.suffix}"
+    bundle.make_runtime(target, python, staged, package, launcher, output)
+    return output
+
+
+def lay_out_windows(bundle: ModuleType, staged: Path) -> tuple[str, Path]:
+    """The official embeddable Python, with its site module on. Its version, and the package."""
+    build_windows([BUNDLE_WINDOWS])
+    shutil.copytree(
+        part(BUNDLE_WINDOWS_PYTHON), staged, ignore=shutil.ignore_patterns(".stamp", "pythonw.exe")
+    )
+    (paths,) = staged.glob("python3*._pth")
+    paths.write_text(f"{paths.stem}.zip\n.\nimport site\n")
+    return BUNDLE_WINDOWS_VERSION, BUILD / "windows-3.13" / "package" / "pyisapie"
+
+
+def lay_out_linux(bundle: ModuleType, staged: Path) -> tuple[str, Path]:
+    """A Python that can lie anywhere, and the system libraries that its modules need."""
+    source = part(BUNDLE_LINUX)
+    env = Environment(source / "bin" / "python3", ".venv-bundle", ["-Dbundled_libuv=true"])
+    env.build()
+    name = f"python{BUNDLE_LINUX.split('-')[1]}"
+    library = staged / "lib" / name
+    bundle.copy_python(source / "lib" / name, library, (*bundle.UNWANTED, *NOT_FOR_LINUX))
+    (staged / "bin").mkdir()
+    shutil.copy(source / "bin" / name, staged / "bin")
+    (staged / "bin" / "python3").symlink_to(name)
+    shutil.copy(next(source.glob("lib/libpython3.*.so.1.0")), staged / "lib")
+    copy_libraries(library / "lib-dynload")
+    for data in library.glob("_sysconfigdata_*.py"):  # names the folder of the part
+        data.write_text(data.read_text().replace(str(source), "/usr/local"))
+    python = [str(staged / "bin" / "python3"), "-I", "-B"]
+    run(
+        *python,
+        "-m",
+        "compileall",
+        "-q",
+        "-s",
+        staged,
+        "-p",
+        "/python",
+        "--invalidation-mode",
+        "unchecked-hash",
+        library,
+        quiet=True,
+    )  # where a bundle lies it may not be writable
+    code = "import platform; print(platform.python_version())"
+    done = subprocess.run([*python, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip(), env.folder / "lib" / name / "site-packages" / "pyisapie"
+
+
+def copy_libraries(folder: Path) -> None:
+    """What Python's modules need of the system, beside the C library: they look where they lie."""
+    for module in list(folder.glob("*.so")):
+        told = subprocess.run(["ldd", module], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for name, path in re.findall(r"(\S+) => (/\S+)", told):
+            if not name.startswith(OF_THE_C_LIBRARY) and not (folder / name).exists():
+                shutil.copy(Path(path).resolve(), folder / name)
+
+
+def command_bundle(options: argparse.Namespace) -> None:
+    """Make a bundle without an application, for `pyisapie bundle build --runtime`."""
+    print(make_runtime(options.target))
 
 
 def test_windows(name: str, arguments: Sequence[str]) -> None:
@@ -471,7 +563,7 @@ def parallel_pythons() -> list[str]:
 def c_files() -> list[Path]:
     found = [
         p
-        for top in ("src", "include", "tests", "fuzz", "tools")
+        for top in ("src", "include", "tests", "fuzz", "tools/probe")
         for p in (ROOT / top).rglob("*.[ch]")
     ]
     return sorted(found)
@@ -524,6 +616,8 @@ def parser() -> argparse.ArgumentParser:
     )
     built.add_argument("--target", choices=["windows"])
     built.add_argument("--sanitize", action="store_true")
+    bundled = add("bundle", command_bundle)
+    bundled.add_argument("--target", choices=["linux", "windows"], default="linux")
     tested = add("test", command_test)
     tested.add_argument("--all", action="store_true")
     fuzzed = add("fuzz", command_fuzz)

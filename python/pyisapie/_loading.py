@@ -202,8 +202,15 @@ def import_app(target: str) -> Any:
     return found
 
 
+def bundled_app() -> str:
+    """The folder of the application in the bundle whose Python this is; "" in any other Python."""
+    top = os.path.dirname(sys.prefix)
+    return os.path.join(top, "app") if os.path.isfile(os.path.join(top, "bundle.json")) else ""
+
+
 def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     """Complete what the server gives with what pyisapie.toml says: (app, root)."""
+    root = root or ("" if config else bundled_app())
     path = config or (os.path.join(root, FILE_NAME) if root else "")
     if config or (path and os.path.isfile(path)):
         from pyisapie import settings

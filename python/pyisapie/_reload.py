@@ -7,7 +7,6 @@ The supervisor starts a fresh one in its place.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -40,7 +39,7 @@ def _watch(seen: dict[str, float]) -> None:
         changed = _changed(seen)
         if changed:
             _engine.log(2, f"{changed} has changed: this worker ends, a new one starts")
-            os.kill(os.getpid(), signal.SIGTERM)
+            _engine.ask_to_stop(os.getpid())
             return
         time.sleep(INTERVAL)
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import pyisapie
 from pyisapie import settings
+from pyisapie._loading import bundled_app
 
 WORKER = "from pyisapie import _worker; _worker.main()"
 DOOR_NAMES = ("pyisapie.so", "pyisapie.dll")
@@ -122,13 +123,65 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "environment over the file.",
         allow_abbrev=False,
     )
-    serve.add_argument("apps", nargs="*", metavar="MODULE:APP", help=settings.TABLE["app"].help)
+    _add_settings(serve)
+    serve.set_defaults(run=_serve, parser=serve)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("apps", nargs="*", metavar="MODULE:APP", help=settings.TABLE["app"].help)
     for title, names in GROUPS.items():
-        group = serve.add_argument_group(title)
+        group = parser.add_argument_group(title)
         for name in names:
             if name != "app":
                 _add_setting(group, settings.TABLE[name])
-    serve.set_defaults(run=_serve, parser=serve)
+
+
+def _add_service(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    service = commands.add_parser("service", help="serve as a service of Windows")
+    actions = service.add_subparsers(metavar="ACTION", required=True)
+    install = actions.add_parser(
+        "install",
+        help="have Windows serve an application, from now on",
+        usage="pyisapie service install [--name NAME] MODULE:APP --log FILE [--SETTING VALUE]...",
+        allow_abbrev=False,
+    )
+    remove = actions.add_parser("remove", help="stop it and forget it", allow_abbrev=False)
+    for parser in (install, remove):
+        parser.add_argument("--name", default="pyisapie", help="the service's name [pyisapie]")
+    install.add_argument("--account", help=r"who runs the application [NT AUTHORITY\LocalService]")
+    _add_settings(install)
+    install.set_defaults(run=_install_service, parser=install)
+    remove.set_defaults(run=_remove_service, parser=remove)
+
+
+def _install_service(options: argparse.Namespace) -> int:
+    from pyisapie import service
+
+    values = _merge(options)
+    if "log" in values:
+        values["log"] = os.path.abspath(values["log"])
+    program = Path(door_path()).with_name("pyisapie-host.exe")
+    try:
+        service.install(options.name, program, values, options.account or service.ACCOUNT)
+    except service.ServiceError as error:
+        return _complain(error)
+    print(f"{options.name} is installed and started; pyisapie service remove takes it out again")
+    return 0
+
+
+def _remove_service(options: argparse.Namespace) -> int:
+    from pyisapie import service
+
+    try:
+        service.remove(options.name)
+    except service.ServiceError as error:
+        return _complain(error)
+    return 0
+
+
+def _complain(error: Exception) -> int:
+    print(f"pyisapie: {error}", file=sys.stderr)
+    return 1
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
@@ -151,7 +204,7 @@ def _merge(options: argparse.Namespace) -> dict[str, str]:
     """Defaults < file < environment < flags, with root and config as absolute paths."""
     flags, environment = _flags(options), settings.read_environment()
     given = environment | flags
-    root = given.get("root") or os.curdir
+    root = given.get("root") or bundled_app() or os.curdir
     path = given.get("config") or os.path.join(root, settings.FILE_NAME)
     from_file: dict[str, str] = {}
     if "config" in given or os.path.isfile(path):
@@ -194,6 +247,62 @@ def _become_supervisor(values: dict[str, str], command: list[str]) -> None:
     os.execv(program, [str(program), *arguments])
 
 
+def _add_bundle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bundle = commands.add_parser(
+        "bundle", help="put an application with its Python into one archive"
+    )
+    actions = bundle.add_subparsers(metavar="ACTION", required=True)
+    made = actions.add_parser(
+        "build",
+        help="make a bundle",
+        description="Make an archive of Python, PyISAPIe, an application and its packages. It runs "
+        "where it is unpacked: pyisapie.exe (or bin/pyisapie) serve MODULE:APP.",
+        allow_abbrev=False,
+    )
+    made.add_argument("--app", type=Path, required=True, metavar="FOLDER", help="the application")
+    made.add_argument(
+        "--requirements", type=Path, metavar="FILE", help="what it needs, as pip lists it"
+    )
+    made.add_argument("--target", choices=("windows", "linux"), help="[this system]")
+    made.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="FILE",
+        help="a bundle without an application (./dev bundle makes it) [for this system: made of "
+        "the Python that runs this command]",
+    )
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help="[FOLDER-PLATFORM.zip or .tar.gz]"
+    )
+    made.add_argument(
+        "--find-links",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where pip looks for wheels, too",
+    )
+    made.set_defaults(run=_build_bundle, parser=made)
+
+
+def _build_bundle(options: argparse.Namespace) -> int:
+    from pyisapie import bundle
+
+    target = bundle.TARGETS[options.target or bundle.this_target()]
+    try:
+        made = bundle.build(
+            options.app,
+            options.requirements,
+            target,
+            options.runtime,
+            options.output,
+            options.find_links,
+        )
+    except bundle.BundleError as error:
+        return _complain(error)
+    print(made)
+    return 0
+
+
 def _show_settings(options: argparse.Namespace) -> int:
     for row in settings.TABLE.values():
         default = row.choices[0] if row.choices else row.default or "-"
@@ -211,6 +320,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pyisapie {pyisapie.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
+    _add_bundle(commands)
+    _add_service(commands)
     shown = commands.add_parser("settings", help="list all settings")
     shown.set_defaults(run=_show_settings, parser=shown)
     door = commands.add_parser(

@@ -142,6 +142,14 @@ static PyObject *module_entries(PyObject *module, PyObject *unused) {
   return PyLong_FromUnsignedLongLong(pie_interp_entries());
 }
 
+static PyObject *module_ask_to_stop(PyObject *module, PyObject *pid) {
+  (void)module;
+  long number = PyLong_AsLong(pid);
+  if (number == -1 && PyErr_Occurred())
+    return NULL;
+  return PyBool_FromLong(pie_process_ask_to_stop((int)number) == 0);
+}
+
 static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
@@ -159,6 +167,9 @@ static PyMethodDef methods[] = {
      "whoami()\n--\n\nThe account that this thread acts as."},
     {"pass_on", pie_server_pass_on, METH_O,
      "pass_on(url, /)\n--\n\nHave the server answer itself; the status of its answer."},
+    {"ask_to_stop", module_ask_to_stop, METH_O,
+     "ask_to_stop(pid)\n--\n\nAsk a process of our host (or on POSIX any) to end when its requests "
+     "have; False when there is no such process."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };

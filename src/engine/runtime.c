@@ -11,6 +11,7 @@
 #include "engine/pool.h"
 #include "engine/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,27 @@ static void keep_config(struct pie_engine *engine, const struct pie_engine_confi
   engine->config.crash_log = copy(config->crash_log);
 }
 
+/* TOP/python/bin/python3.13 or TOP/python/python.exe, where TOP is a bundle. */
+static bool is_bundled(const char *executable) {
+  char folder[PIE_PATH_MAX], marker[PIE_PATH_MAX];
+  snprintf(folder, sizeof folder, "%s", executable);
+  for (int level = 0; level < 3; level++) {
+    if (pie_path_parent(folder) || pie_path_join(marker, sizeof marker, folder, "bundle.json"))
+      return false;
+    if (level && pie_path_is_file(marker))
+      return true;
+  }
+  return false;
+}
+
+/* As python -I: no variable, and no package of the user, changes what a bundle runs. */
+static void isolate(PyConfig *config) {
+  config->isolated = 1;
+  config->use_environment = 0;
+  config->user_site_directory = 0;
+  config->safe_path = 1;
+}
+
 /* As the environment's own python would start, but for the command line and signal handlers,
  * which are the host's. */
 static int start_python(struct pie_engine *engine) {
@@ -52,6 +74,8 @@ static int start_python(struct pie_engine *engine) {
   PyConfig_InitPythonConfig(&config);
   config.parse_argv = 0;
   config.install_signal_handlers = 0;
+  if (engine->config.executable && is_bundled(engine->config.executable))
+    isolate(&config);
   if (engine->config.executable) {
     status = PyConfig_SetBytesString(&config, &config.program_name, engine->config.executable);
     if (!PyStatus_Exception(status))

@@ -3,6 +3,7 @@
  * pyisapie-host: our host as a program of its own. Settings come from PYISAPIE_* variables and
  * from arguments; pyisapie.toml is read by Python, and so by the extension only.
  */
+#include "base/error.h"
 #include "base/str.h"
 #include "host/host.h"
 #include "pyisapie/version.h"
@@ -15,6 +16,8 @@
 #define SUPERVISE_ARGUMENT                                                                         \
   "--supervise" /* N, then N words that start a worker: of the command                             \
                    pyisapie, which has read all settings already */
+
+#define SERVICE_ARGUMENT "--service" /* NAME, then as without it: of Windows' service manager */
 
 enum { USAGE_ERROR = 2 };
 
@@ -135,7 +138,40 @@ static int serve(struct pie_host *host, int count, char **args, char *program) {
   return err ? err : run(host, count, args, host->is_worker ? 2 : 1);
 }
 
+struct service {
+  struct pie_host *host;
+  char *program;
+  int count;
+  char **args;
+};
+
+static int run_service(void *context) {
+  struct service *service = context;
+  return serve(service->host, service->count, service->args, service->program);
+}
+
+/* args: SERVICE_ARGUMENT, its name, and what is left for serve(). */
+static int be_service(struct pie_host *host, int count, char **args, char *program) {
+  if (count < 3)
+    return wrong("argument", SERVICE_ARGUMENT, "needs a name");
+  struct service service = {host, program, count - 2, args + 2};
+  int code = pie_service_run(args[2], run_service, &service);
+  return code == -PIE_ENOTSUP
+             ? wrong("argument", SERVICE_ARGUMENT, "is for the service manager of Windows")
+             : code;
+}
+
+static int be(struct pie_host *host, int count, char **args, char *program) {
+  const char *word = count > 1 ? args[1] : "";
+  if (strcmp(word, SUPERVISE_ARGUMENT) == 0)
+    return supervise(host, count, args);
+  if (strcmp(word, SERVICE_ARGUMENT) == 0)
+    return be_service(host, count, args, program);
+  return serve(host, count, args, program);
+}
+
 int main(int count, char **args) {
+  args = pie_arguments(&count, args);
   char program[PIE_PATH_MAX];
   size_t size = sizeof program;
   if (count > 1 && strcmp(args[1], "--help") == 0) {
@@ -151,8 +187,7 @@ int main(int count, char **args) {
     return 1;
   pie_settings_init(&host->settings);
   find_door(host, program);
-  bool supervises = count > 1 && strcmp(args[1], SUPERVISE_ARGUMENT) == 0;
-  int code = supervises ? supervise(host, count, args) : serve(host, count, args, program);
+  int code = be(host, count, args, program);
   pie_settings_free(&host->settings);
   free(host);
   return code;

@@ -220,7 +220,7 @@ struct pie_worker {
   struct pie_conn *mail;
   struct pie_arrival *arrivals;
   bool asked_to_stop, asked_to_force, over; /* over: nobody looks any more */
-  uv_signal_t signals[3];
+  uv_signal_t signals[PIE_STOP_SIGNALS];
   uv_timer_t stop_timer;
   uv_pipe_t control; /* from the supervisor; its end means: stop */
   bool has_control, forced, terminating;
@@ -228,8 +228,9 @@ struct pie_worker {
   uv_work_t terminate_work;
   struct pie_conn *warming; /* stands for a request while the extension starts */
   uv_work_t warm_work;
-  bool cold;             /* it has started, but could not load the application */
-  atomic_bool unhealthy; /* the extension has said so */
+  bool cold;              /* it has started, but could not load the application */
+  atomic_bool unhealthy;  /* the extension has said so */
+  atomic_bool stop_asked; /* by a program, where no signal can be sent */
   int exit_code;
 
   char read_buffer[PIE_READ_SIZE];

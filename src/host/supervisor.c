@@ -51,7 +51,8 @@ struct supervisor {
   size_t bound_count;
   struct child *children;
   struct restart *restarts;
-  uv_signal_t signals[3];
+  uv_signal_t signals[PIE_STOP_SIGNALS];
+  uv_async_t asked; /* to stop, where no signal can be sent */
   int64_t back_off_ms;
   bool stopping;
   int exit_code;
@@ -175,6 +176,8 @@ static void stop_child(struct child *child) {
 }
 
 static void close_signals(struct supervisor *s) {
+  if (!uv_is_closing((uv_handle_t *)&s->asked))
+    uv_close((uv_handle_t *)&s->asked, NULL);
   for (size_t i = 0; i < sizeof s->signals / sizeof s->signals[0]; i++) {
     if (!uv_is_closing((uv_handle_t *)&s->signals[i]))
       uv_close((uv_handle_t *)&s->signals[i], NULL);
@@ -443,29 +446,47 @@ static void replace_all(struct supervisor *s) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   struct supervisor *s = handle->data;
-  if (number == SIGHUP && !s->stopping) {
+  bool renews = pie_signal_renews(number);
+  if (renews && !s->stopping) {
     replace_all(s);
-  } else if (number != SIGHUP && s->stopping) {
+  } else if (!renews && s->stopping) {
     kill_all(s); /* asked twice */
-  } else if (number != SIGHUP) {
+  } else if (!renews) {
     pie_log(log_of(s), PIE_LOG_INFO, "stopping: running requests may end (signal %d)", number);
     stop_all(s);
   }
 }
 
+static void on_asked(uv_async_t *handle) {
+  struct supervisor *s = handle->data;
+  if (s->stopping)
+    return;
+  pie_log(log_of(s), PIE_LOG_INFO, "stopping: running requests may end (asked by a program)");
+  stop_all(s);
+}
+
+static void wake(void *asked) { uv_async_send(asked); }
+
+static void listen_to_signals(struct supervisor *s) {
+  for (size_t i = 0; i < PIE_STOP_SIGNALS; i++) {
+    uv_signal_init(&s->loop, &s->signals[i]);
+    s->signals[i].data = s;
+    uv_signal_start(&s->signals[i], on_signal, pie_stop_signals[i]);
+  }
+  uv_async_init(&s->loop, &s->asked, on_asked);
+  s->asked.data = s;
+}
+
 int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, size_t count) {
-  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
   struct supervisor s = {.host = host, .bound = bound, .bound_count = count};
   if (uv_loop_init(&s.loop))
     return 1;
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-    uv_signal_init(&s.loop, &s.signals[i]);
-    s.signals[i].data = &s;
-    uv_signal_start(&s.signals[i], on_signal, numbers[i]);
-  }
+  listen_to_signals(&s);
+  struct pie_stop_event *event = pie_stop_event_open(wake, &s.asked);
   for (int64_t i = 0; i < host->settings.number[PIE_SET_WORKERS]; i++)
     start_child(&s, NULL);
   uv_run(&s.loop, UV_RUN_DEFAULT);
+  pie_stop_event_close(event);
   uv_loop_close(&s.loop);
   return s.exit_code;
 }

@@ -153,10 +153,17 @@ void pie_worker_conn_gone(struct pie_worker *worker) {
 
 /* ---- what wakes the loop ---- */
 
+static void on_told(uv_write_t *write, int status) {
+  (void)status;
+  free(write);
+}
+
+/* Not uv_try_write: libuv has none for the pipes of Windows. */
 static void say(struct pie_worker *worker, const char *text) {
   uv_buf_t buf = uv_buf_init((char *)(uintptr_t)text, (unsigned)strlen(text));
-  if (worker->has_control)
-    uv_try_write((uv_stream_t *)&worker->control, &buf, 1);
+  uv_write_t *write = worker->has_control ? malloc(sizeof *write) : NULL;
+  if (write && uv_write(write, (uv_stream_t *)&worker->control, &buf, 1, on_told))
+    free(write);
 }
 
 static void on_wake(uv_async_t *wake) {
@@ -173,6 +180,8 @@ static void on_wake(uv_async_t *wake) {
   pie_loops_on_wake(worker);
   if (worker == worker->first)
     accept_waiting(worker);
+  if (atomic_load(&worker->stop_asked))
+    pie_worker_stop(worker);
   if (atomic_load(&worker->unhealthy) && !worker->stopping) {
     worker->exit_code = 1;
     say(worker, PIE_WORKER_UNHEALTHY);
@@ -183,7 +192,7 @@ static void on_wake(uv_async_t *wake) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   struct pie_worker *worker = handle->data;
-  if (number == SIGHUP)
+  if (pie_signal_renews(number))
     return;                                       /* the supervisor's business */
   if (worker->stopping && !worker->has_control) { /* asked twice, by a person */
     pie_worker_force(worker);
@@ -399,11 +408,10 @@ static void open_handles(struct pie_worker *worker) {
 
 /* What the process has once. */
 static void open_first_handles(struct pie_worker *worker, const struct pie_host *host) {
-  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+  for (size_t i = 0; i < PIE_STOP_SIGNALS; i++) {
     uv_signal_init(&worker->loop, &worker->signals[i]);
     worker->signals[i].data = worker;
-    uv_signal_start(&worker->signals[i], on_signal, numbers[i]);
+    uv_signal_start(&worker->signals[i], on_signal, pie_stop_signals[i]);
     worker->open_handles++;
   }
   if (!host->is_worker)
@@ -435,9 +443,16 @@ void pie_worker_free(struct pie_worker *worker) {
   free(worker);
 }
 
+static void on_stop_asked(void *raw) {
+  struct pie_worker *worker = raw;
+  atomic_store(&worker->stop_asked, true);
+  uv_async_send(&worker->wake);
+}
+
 static int run(struct pie_worker *worker, struct pie_host *host, struct warm_up *warm_up) {
   choose_threads(worker);
   open_first_handles(worker, host);
+  struct pie_stop_event *event = pie_stop_event_open(on_stop_asked, worker);
   int err = pie_loops_open(worker, host);
   if (!err) {
     start_extension(worker, warm_up);
@@ -449,6 +464,7 @@ static int run(struct pie_worker *worker, struct pie_host *host, struct warm_up 
   }
   pie_loop_join(worker);
   pie_loops_free(worker);
+  pie_stop_event_close(event);
   PIE_CHECK(worker->open_handles == 0);
   uv_loop_close(&worker->loop);
   return worker->exit_code;

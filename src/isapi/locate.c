@@ -174,7 +174,12 @@ static int read_venv(struct search *search) {
 static int find_executable(struct search *search) {
   struct pie_python *python = search->python;
   if (search->embedded) {
-    snprintf(python->home, sizeof python->home, "%s", search->env);
+    /* Python passes the ._pth file over when it is given a home. */
+    if (!pie_python_find_executable(search->env, false, python->major, python->minor,
+                                    python->executable)) {
+      python->executable[0] = '\0';
+      snprintf(python->home, sizeof python->home, "%s", search->env);
+    }
     snprintf(search->bin, sizeof search->bin, "%s", search->env);
     return 0;
   }

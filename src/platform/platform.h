@@ -145,7 +145,24 @@ void pie_system_log(const char *text);
 uint32_t pie_os_error(void);
 void pie_os_error_set(uint32_t code);
 void pie_os_error_text(uint32_t code, char *out, size_t n);
-const char *pie_signal_text(int signal);
+
+/* main's arguments as UTF-8: those given, or others that live as long as the process. */
+char **pie_arguments(int *count, char **args);
+
+/* Being asked to stop, or to renew itself: what libuv delivers as signals. */
+enum { PIE_STOP_SIGNALS = 3 };
+extern const int pie_stop_signals[PIE_STOP_SIGNALS];
+bool pie_signal_renews(int number); /* go on with fresh workers, and a fresh log file */
+const char *pie_signal_text(int number);
+/* Where no signal can be sent to a process that has no console: asked is called, on any thread,
+ * when another process asks this one to stop. NULL where signals do. There is one per process. */
+struct pie_stop_event;
+struct pie_stop_event *pie_stop_event_open(void (*asked)(void *), void *context);
+void pie_stop_event_close(struct pie_stop_event *event); /* asked is not called after it */
+/* As a Windows service: calls run, which returns the exit code when this process has been asked to
+ * stop. The code, or -PIE_ENOTSUP where no service control manager has started this process. */
+int pie_service_run(const char *name, int (*run)(void *), void *context);
+int pie_process_ask_to_stop(int pid); /* one of our host's; 0 or -PIE_ENOENT */
 
 /* Who the current thread acts as. On Windows tokens are HANDLEs; elsewhere there are none (0, and
  * -PIE_ENOTSUP). */

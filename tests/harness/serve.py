@@ -68,7 +68,7 @@ class Serve:
         self.log = Log(folder / "error.log")
         self.output = Log(folder / "output.log")
         if windows.NAME:
-            program = windows.program()
+            program = program or windows.program()
         self._argv = [*before, *map(str, program or (command(), "serve"))]
         self._argv += [app] if app else []
         self._argv += ["--root", windows.path(root) if windows.NAME else str(root)] if root else []

@@ -37,16 +37,28 @@ def shown(unix: str | Path) -> str:
 
 
 def program() -> list[str]:
+    """What serves: pyisapie-host.exe; with TEST_WINDOWS_SERVE=1 `pyisapie serve`."""
+    if os.environ.get("TEST_WINDOWS_SERVE"):
+        return [*python_command(), "-m", "pyisapie", "serve"]
     return ["wine", str(FOLDER / "package" / "pyisapie" / "pyisapie-host.exe")]
 
 
+def python_command() -> list[str]:
+    """The Python for Windows, which finds the package by PYTHONPATH."""
+    return ["wine", str(Path(os.environ["TEST_WINDOWS_PYTHON"]) / "python.exe")]
+
+
 def environment() -> dict[str, str]:
-    return {
-        "WINEPREFIX": str(REPO / "build" / "wine"),
-        "WINEDEBUG": "-all",
-        "PYISAPIE_HOME": path(python()),
-        "PYTHONPATH": f"{path(PACKAGES)};{path(REPO / 'tests' / 'windows')}",
+    folders = (FOLDER / "package", PACKAGES, REPO / "tests" / "windows")
+    return wine() | {
+        "PYISAPIE_HOME": path(os.environ["TEST_WINDOWS_PYTHON"]),
+        "PYTHONPATH": ";".join(map(path, folders)),
     }
+
+
+def wine() -> dict[str, str]:
+    """What Wine itself needs."""
+    return {"WINEPREFIX": str(REPO / "build" / "wine"), "WINEDEBUG": "-all"}
 
 
 def bare() -> dict[str, str]:

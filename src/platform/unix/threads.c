@@ -106,8 +106,6 @@ int pie_thread_start_open(struct pie_thread *thread, size_t stack, void (*run)(v
   return err;
 }
 
-const char *pie_signal_text(int signal) { return strsignal(signal); }
-
 void pie_thread_join(struct pie_thread *thread) { pthread_join(thread->handle, NULL); }
 
 void pie_thread_detach(struct pie_thread *thread) { pthread_detach(thread->handle); }

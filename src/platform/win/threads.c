@@ -57,11 +57,6 @@ int pie_thread_start(struct pie_thread *thread, size_t stack, void (*run)(void *
   return 0;
 }
 
-const char *pie_signal_text(int signal) {
-  (void)signal;
-  return "terminated"; /* nothing else can end a process by signal here */
-}
-
 void pie_thread_join(struct pie_thread *thread) {
   WaitForSingleObject(thread->handle, INFINITE);
   CloseHandle(thread->handle);

@@ -128,6 +128,16 @@ static void a_bundle(void) {
   check_path(python.library, "bundle/libpython3.99.so.1.0");
 }
 
+static void a_bundle_with_its_program(void) {
+  make_base("bundle/pyisapie");
+  tree_file("bundle/python399._pth", "python399.zip\n.\n");
+  tree_file("bundle/bin/python3.99", "");
+  tree_file("bundle/libpython3.99.so.1.0", "");
+  CHECK_INT(locate("bundle/pyisapie/pyisapie.so", NULL), 0);
+  check_path(python.home, NULL);
+  check_path(python.executable, "bundle/bin/python3.99");
+}
+
 static void the_free_threaded_build(void) {
   make_venv("home = %s\nversion = 3.99.1\n");
   remove(tree_path(SITE "/pyisapie" ENGINE));
@@ -315,6 +325,7 @@ static const struct test_case cases[] = {
     CASE(the_nearest_environment_counts),
     CASE(an_installation),
     CASE(a_bundle),
+    CASE(a_bundle_with_its_program),
     CASE(the_free_threaded_build),
     CASE(the_engine_for_the_environment_is_taken),
     CASE(what_is_no_engine_is_not_taken),
