@@ -293,6 +293,26 @@ def test_the_script_asks_what_the_probe_knows() -> None:
     assert asked == set(re.findall(r'\{"(\w+)", \w+, (?:true|false)\}', source))
 
 
+def test_the_application_of_the_script(tmp_path: Path) -> None:
+    script = (REPO / "tools" / "verify-on-iis.ps1").read_text()
+    source = script.split("$Application = @'\n")[1].split("\n'@")[0]
+    (tmp_path / "verify_app.py").write_text(source)
+    (tmp_path / "static.txt").write_bytes(b"a file of the site")
+    (tmp_path / "pyisapie.toml").write_text('app = "verify_app:app"\n')
+    folders = f"/={windows.native(tmp_path)}"
+    args = ["--quirks", "iis", "--applications", folders]
+    with Serve(tmp_path / "serve", "", *args, root=None) as serve:
+        site = serve.site(IIS)
+        told = site.get("/some/path").json()
+        assert told["environ"]["PATH_INFO"] == "/some/path"
+        assert told["token"] is True
+        assert told["user"] == told["whoami"]
+        assert site.post("/upload", bytes(300000)).body == b"300000 bytes"
+        assert site.get("/nothing").status == 204
+        assert site.get("/slowly").body == b"part 0\npart 1\npart 2\n"
+        assert site.get("/static.txt").body == b"a file of the site"
+
+
 # ---- the life of the DLL ----
 
 
