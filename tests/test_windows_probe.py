@@ -293,6 +293,12 @@ def test_the_script_asks_what_the_probe_knows() -> None:
     assert asked == set(re.findall(r'\{"(\w+)", \w+, (?:true|false)\}', source))
 
 
+def test_what_windows_powershell_reads_otherwise() -> None:
+    script = (REPO / "tools" / "verify-on-iis.ps1").read_bytes()
+    assert script.isascii()  # without a mark it takes a file for ANSI
+    assert not re.findall(rb"\$(?!env:)\w+:", script)  # in a text: the variable of a drive
+
+
 def test_the_application_of_the_script(tmp_path: Path) -> None:
     script = (REPO / "tools" / "verify-on-iis.ps1").read_text()
     source = script.split("$Application = @'\n")[1].split("\n'@")[0]

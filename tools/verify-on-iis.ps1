@@ -645,6 +645,9 @@ function Test-Life([string] $Folder) {
     }
     Add-Check '9' 'unhealthy' {
         $said = Get-Json '/?do=unhealthy'
+        if (-not $said.pid) {
+            throw 'the probe does not answer'
+        }
         $found = Wait-End $said.pid $Folder 100
         $found.call = $said
         $found
@@ -729,8 +732,7 @@ function Add-Python([string] $Folder) {
     Set-Content -Path (Join-Path $site 'pyisapie.toml') -Value $settings -Encoding ASCII
     Add-Pool "$Prefix-py" 'false'
     if ($PythonHome) {
-        Invoke-Appcmd @('set', 'config', '-section:system.applicationHost/applicationPools',
-            "/+[name='$Prefix-py'].environmentVariables.[name='PYISAPIE_HOME',value='$PythonHome']", '/commit:apphost') | Out-Null
+        Add-Variable "$Prefix-py" 'PYISAPIE_HOME' $PythonHome
     }
     Add-App '/py' $site "$Prefix-py"
     Add-Allowed (Join-Path $copy 'pyisapie.dll')
@@ -769,7 +771,7 @@ function Test-Logs([string] $Folder, [datetime] $Since) {
         & netsh http flush logbuffer | Out-Null
         Start-Sleep -Seconds 2
         @(Get-ChildItem -Path (Join-Path $Folder 'logs') -Recurse -Filter '*.log' |
-                Where-Object { $_.Name -ne 'pyisapie.log' } | Get-Content |
+                Where-Object { $_.Name -notlike 'pyisapie*' } | Get-Content |
                 Where-Object { $_ -match '^#Fields|mark=|appended|/broken|/py/' } | ForEach-Object { "$_" })
     }
     Add-Check '4' 'the event log' {
@@ -800,7 +802,7 @@ function Assert-Ready {
         throw 'The service W3SVC does not run.'
     }
     if ((& $Appcmd list site "/name:$Prefix") -or ($PoolNames | Where-Object { & $Appcmd list apppool "/name:$_" })) {
-        throw "There is a site or a pool named $Prefix: left by an earlier run? Remove it by hand."
+        throw "There is a site or a pool named ${Prefix}: left by an earlier run? Remove it by hand."
     }
 }
 
@@ -832,6 +834,7 @@ function New-Folder {
 
 function Add-Site([string] $Folder, [string] $Dll, [bool] $CanRewrite) {
     Add-Pool $Prefix 'false'
+    Add-Variable $Prefix 'PROBE_LOG' (Join-Path $Folder 'logs\pyisapie-probe.log')
     Add-Pool "$Prefix-32" 'true'
     Set-WebConfig (Join-Path $Folder 'site') (Get-Handler $Dll 'preCondition="bitness64" ') $false ''
     Set-WebConfig (Join-Path $Folder 'unbuffered') (Get-Handler $Dll 'responseBufferLimit="0" ') $true ''
@@ -850,12 +853,24 @@ function Add-Site([string] $Folder, [string] $Dll, [bool] $CanRewrite) {
     }
 }
 
-# For IIS_IUSRS, which all pools are members of, and IUSR, the anonymous user.
-function Set-Access([string] $Folder) {
-    & icacls $Folder /grant '*S-1-5-32-568:(OI)(CI)RX' '*S-1-5-17:(OI)(CI)RX' | Out-Null
-    foreach ($name in 'bin', 'logs') {
-        & icacls (Join-Path $Folder $name) /grant '*S-1-5-32-568:(OI)(CI)M' | Out-Null
+function Invoke-Icacls([string[]] $Words) {
+    $said = & icacls $Words
+    if ($LASTEXITCODE -ne 0) {
+        throw "icacls $($Words -join ' '): $said"
     }
+}
+
+# For administrators and the system; IIS_IUSRS, which all pools are members of; and IUSR, the
+# anonymous user. Nobody else may write where worker processes load a DLL from.
+function Set-Access([string] $Folder) {
+    Invoke-Icacls @($Folder, '/inheritance:r', '/grant', '*S-1-5-32-544:(OI)(CI)F', '*S-1-5-18:(OI)(CI)F',
+        '*S-1-5-32-568:(OI)(CI)RX', '*S-1-5-17:(OI)(CI)RX')
+    Invoke-Icacls @((Join-Path $Folder 'logs'), '/grant', '*S-1-5-32-568:(OI)(CI)M')
+}
+
+function Add-Variable([string] $Pool, [string] $Name, [string] $Value) {
+    Invoke-Appcmd @('set', 'config', '-section:system.applicationHost/applicationPools',
+        "/+[name='$Pool'].environmentVariables.[name='$Name',value='$Value']", '/commit:apphost') | Out-Null
 }
 
 function Add-Tls {
@@ -890,7 +905,12 @@ function Remove-All {
         Undo-Step "isapiCgiRestriction $dll" { Remove-Allowed $dll }
     }
     if ($made.binding) {
-        Undo-Step 'the certificate binding' { & netsh http delete sslcert "ipport=127.0.0.1:$tlsPort" | Out-Null }
+        Undo-Step 'the certificate binding' {
+            & netsh http delete sslcert "ipport=127.0.0.1:$tlsPort" | Out-Null
+            if ($LASTEXITCODE -ne 0) {
+                throw 'netsh http delete sslcert has failed'
+            }
+        }
     }
     if ($made.certificate) {
         Undo-Step 'the certificate' { Remove-Item -Path "Cert:\LocalMachine\My\$($made.certificate)" }
@@ -939,7 +959,7 @@ function Test-All([string] $Folder, [bool] $CanRewrite, [datetime] $Since) {
     if ($Package) {
         Test-Python $Folder
     }
-    Test-Life (Join-Path $Folder 'bin')
+    Test-Life (Join-Path $Folder 'logs')
     Test-Logs $Folder $Since
 }
 
