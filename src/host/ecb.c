@@ -356,6 +356,27 @@ static BOOL exec_url_status(struct pie_exchange *x, HSE_EXEC_URL_STATUS *status)
   return x->child_status ? TRUE : refuse(ERROR_INVALID_PARAMETER);
 }
 
+/* ---- answers of the host's own making ---- */
+
+static BOOL redirect(struct pie_exchange *x, const char *url) {
+  char headers[PIE_PATH_MAX];
+  int n = snprintf(headers, sizeof headers, "Location: %s\r\nContent-Length: 0\r\n\r\n", url);
+  if (n < 0 || (size_t)n >= sizeof headers)
+    return refuse(ERROR_INVALID_PARAMETER);
+  return send_head(x, PIE_STR("302 Found"), (struct pie_str){headers, (size_t)n});
+}
+
+static BOOL custom_error(struct pie_exchange *x, const HSE_CUSTOM_ERROR_INFO *info) {
+  int64_t status = 0;
+  struct pie_str text = pie_str_from(info->pszStatus);
+  if (x->head_sent)
+    return breach(x, "SEND_CUSTOM_ERROR after the response header");
+  if (text.n < 3 || pie_str_to_int64((struct pie_str){text.p, 3}, &status) || status < 400)
+    return refuse(ERROR_INVALID_PARAMETER);
+  pie_output_refusal(x, (int)status, info->pszStatus);
+  return TRUE;
+}
+
 static BOOL give_token(struct pie_exchange *x, HANDLE *out) {
   intptr_t token = pie_token_of_user();
   (void)x;
@@ -479,6 +500,11 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     x->wants_close = true;
     return send_head(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
                      type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
+  case HSE_REQ_SEND_URL_REDIRECT_RESP:
+  case HSE_REQ_SEND_URL:
+    return redirect(x, buffer);
+  case HSE_REQ_SEND_CUSTOM_ERROR:
+    return custom_error(x, buffer);
   case HSE_REQ_TRANSMIT_FILE:
     return transmit_file(x, buffer);
   case HSE_REQ_ASYNC_READ_CLIENT:
@@ -538,7 +564,9 @@ void pie_ecb_fill(struct pie_exchange *x) {
   struct pie_str type = PIE_STR("");
   struct pie_arena *arena = &x->arena;
   bool apache = x->conn->worker->apache;
-  struct pie_str path = x->conn->worker->iis ? pie_iis_narrow(x, x->path) : x->path;
+  bool iis = x->conn->worker->iis;
+  struct pie_str path = iis ? pie_iis_narrow(x, x->path) : x->path;
+  struct pie_str file = iis ? pie_iis_narrow(x, pie_iis_translated(x)) : PIE_STR("");
   pie_http_find(parser, PIE_STR("Content-Type"), &type);
   int64_t length = parser->content_length;
   bool unknown = parser->chunked || length >= (int64_t)UINT32_MAX;
@@ -550,7 +578,7 @@ void pie_ecb_fill(struct pie_exchange *x) {
       .lpszMethod = text(pie_buf_str(&parser->method)),
       .lpszQueryString = text(pie_arena_copy(arena, parser->query)),
       .lpszPathInfo = or_null(x, path),
-      .lpszPathTranslated = or_null(x, PIE_STR("")),
+      .lpszPathTranslated = or_null(x, file),
       .lpszContentType = or_null(x, pie_arena_copy(arena, type)),
       .cbTotalBytes = apache    ? apache_total(x)
                       : unknown ? PIE_ISAPI_LENGTH_UNKNOWN

@@ -64,6 +64,10 @@ static struct pie_str physical_path(struct pie_exchange *x) {
   return pie_str_from(pie_settings_text(x->conn->worker->settings, PIE_SET_ROOT));
 }
 
+static struct pie_str translated(struct pie_exchange *x) {
+  return x->conn->worker->iis ? pie_iis_translated(x) : PIE_STR("");
+}
+
 static struct pie_str instance_id(struct pie_exchange *x) {
   (void)x;
   return PIE_STR("1");
@@ -166,7 +170,7 @@ static const struct row rows[] = {
     {"CONTENT_TYPE", content_type, BOTH},
     {"REQUEST_METHOD", method, BOTH},
     {"PATH_INFO", path, BOTH, true},
-    {"PATH_TRANSLATED", empty, IIS_ONLY},
+    {"PATH_TRANSLATED", translated, IIS_ONLY, true},
     {"QUERY_STRING", query, BOTH},
     {"URL", path, IIS_ONLY, true},
     {"UNENCODED_URL", url, IIS_ONLY},

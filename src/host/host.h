@@ -340,6 +340,7 @@ struct pie_iis_app {
 struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x);
 bool pie_iis_variable(const struct pie_exchange *x, struct pie_str name, struct pie_str *value);
 struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text);
+struct pie_str pie_iis_translated(struct pie_exchange *x);                   /* PATH_TRANSLATED */
 BOOL pie_iis_map_url(const struct pie_exchange *x, char *text, DWORD *size); /* in place */
 int pie_iis_exec_url(struct pie_exchange *x, const char *url); /* 0 or negative error */
 void pie_faults_begin(struct pie_exchange *x);

@@ -71,6 +71,18 @@ struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text) {
   return (struct pie_str){copy.p, (size_t)(out - copy.p)};
 }
 
+struct pie_str pie_iis_translated(struct pie_exchange *x) {
+  struct pie_iis_app app = pie_iis_app_of(x);
+  struct pie_str rest = {x->path.p + app.mount.n, x->path.n - app.mount.n};
+  char *out = pie_arena_alloc(&x->arena, app.folder.n + rest.n + 1);
+  if (!out || x->path.n < app.mount.n)
+    return PIE_STR("");
+  memcpy(out, app.folder.p, app.folder.n);
+  memcpy(out + app.folder.n, rest.p, rest.n);
+  out[app.folder.n + rest.n] = '\0';
+  return (struct pie_str){out, app.folder.n + rest.n};
+}
+
 BOOL pie_iis_map_url(const struct pie_exchange *x, char *text, DWORD *size) {
   char mapped[PIE_PATH_MAX];
   struct pie_iis_app app = pie_iis_app_of(x);

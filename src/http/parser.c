@@ -405,6 +405,12 @@ const char *pie_http_reason(int status) {
   switch (status) {
   case 400:
     return "Bad Request";
+  case 401:
+    return "Unauthorized";
+  case 403:
+    return "Forbidden";
+  case 404:
+    return "Not Found";
   case 408:
     return "Request Timeout";
   case 411:

@@ -295,6 +295,32 @@ static void the_outcome_of_done_with_session_counts(void) {
   }
 }
 
+static DWORD go_elsewhere(EXTENSION_CONTROL_BLOCK *ecb) {
+  CHECK(ext_support(ecb, HSE_REQ_SEND_URL_REDIRECT_RESP, (void *)(uintptr_t) "/there"));
+  return HSE_STATUS_SUCCESS;
+}
+
+static DWORD let_the_host_refuse(EXTENSION_CONTROL_BLOCK *ecb) {
+  char status[] = "404 Not Found", wrong[] = "no status";
+  HSE_CUSTOM_ERROR_INFO info = {.pszStatus = wrong};
+  CHECK(!ext_support(ecb, HSE_REQ_SEND_CUSTOM_ERROR, &info));
+  info.pszStatus = status;
+  CHECK(ext_support(ecb, HSE_REQ_SEND_CUSTOM_ERROR, &info));
+  return HSE_STATUS_SUCCESS;
+}
+
+static void answers_of_the_hosts_own_making(void) {
+  check_answer(go_elsewhere, "GET",
+               "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n", true);
+  scripted = let_the_host_refuse;
+  served_start(&served, SERVED_PLAIN, script, NULL);
+  int fd = served_connect(&served);
+  client_send(fd, GET("/"));
+  CHECK_HAS(client_read_all(fd), "HTTP/1.1 404 Not Found\r\n");
+  close(fd);
+  served_stop(&served);
+}
+
 static const struct test_case cases[] = {
     CASE(heads_by_call_and_bodies_by_write),
     CASE(vectors),
@@ -303,5 +329,6 @@ static const struct test_case cases[] = {
     CASE(what_is_not_whole_looks_broken),
     CASE(no_response_is_answered_by_the_host),
     CASE(the_outcome_of_done_with_session_counts),
+    CASE(answers_of_the_hosts_own_making),
 };
 TEST_MAIN(cases)
