@@ -49,7 +49,7 @@ WINDOWS_TESTS = (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
         "serve_windows", "bundle", "crash_log", "iis", "log_rotation", "windows_binaries",
-        "windows_pywin32", "windows_service",
+        "windows_probe", "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 
@@ -574,7 +574,11 @@ def parallel_pythons() -> list[str]:
 
 
 def c_files() -> list[Path]:
-    found = [p for top in ("src", "include", "tests", "fuzz") for p in (ROOT / top).rglob("*.[ch]")]
+    found = [
+        p
+        for top in ("src", "include", "tests", "fuzz", "tools/probe")
+        for p in (ROOT / top).rglob("*.[ch]")
+    ]
     return sorted(found)
 
 

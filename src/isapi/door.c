@@ -216,11 +216,51 @@ static int op_variable(struct pie_request *request, const char *name, char *out,
   return pie_ecb_variable(request->ecb, name, out, &size);
 }
 
+/* Whether b is what the server has made of a: a connection of HTTP/1 has one request at a time. */
+static bool is_child(const struct pie_request *a, const struct pie_request *b) {
+  const struct pie_request_info *x = &a->info, *y = &b->info;
+  return x->remote_port.n && pie_str_equal(x->remote_port, y->remote_port) &&
+         pie_str_equal(x->remote_addr, y->remote_addr) &&
+         (pie_str_starts(y->protocol, PIE_STR("HTTP/1.")) || pie_str_equal(x->target, y->target));
+}
+
+/* A server that does not leave out the script map brings the request back here, and so on until
+ * all threads wait. False: that is what happens. */
+static bool begin_passing(struct pie_request *request) {
+  struct pie_door *door = request->door;
+  bool comes_back = false;
+  pie_mutex_lock(&door->lock);
+  for (const struct pie_request *other = door->passing; other; other = other->next)
+    comes_back = comes_back || is_child(other, request);
+  if (!comes_back) {
+    request->next = door->passing;
+    door->passing = request;
+  }
+  pie_mutex_unlock(&door->lock);
+  return !comes_back;
+}
+
+static void end_passing(struct pie_request *request) {
+  struct pie_door *door = request->door;
+  pie_mutex_lock(&door->lock);
+  struct pie_request **at = &door->passing;
+  while (*at != request)
+    at = &(*at)->next;
+  *at = request->next;
+  pie_mutex_unlock(&door->lock);
+}
+
 static int op_pass_on(struct pie_request *request, const char *url, int *status) {
   struct pie_response *response = &request->response;
   if (response->state > PIE_RESPONSE_HELD)
     return -PIE_ESTATE;
+  if (!begin_passing(request)) {
+    pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
+                 "the server has brought back a request that was passed on to it");
+    return -PIE_ENOTSUP;
+  }
   int err = pie_io_pass_on(request, url, status);
+  end_passing(request);
   if (err == -PIE_EGONE)
     response->state = PIE_RESPONSE_BROKEN;
   if (err)

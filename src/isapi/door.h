@@ -37,6 +37,7 @@ struct pie_door {
   int64_t start_deadline, retry_at; /* of pie_clock_ms */
   struct pie_request *parked;       /* pending requests that wait for the start */
   size_t parked_count;
+  struct pie_request *passing;         /* those that the server answers itself at the moment */
   _Atomic(struct pie_request *) spare; /* one more than free holds, without the lock */
   struct pie_request *free;
   size_t free_count;

@@ -197,10 +197,9 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
   return 0;
 }
 
-/* The host has no VECTOR_SEND: from now on it frames the body, or the connection's end does. */
+/* VECTOR_SEND is refused: from now on the host frames the body, or the connection's end does. */
 static int without_vector(struct pie_request *request) {
   struct pie_response *response = &request->response;
-  atomic_store(&pie_door_quirks(request->door)->vector, false);
   if (!response->chunked)
     return 0;
   response->chunked = response->keep = false;
@@ -208,13 +207,17 @@ static int without_vector(struct pie_request *request) {
   return add_framing(response);
 }
 
-/* True: the way out is another one now, and the call is to be made again. */
-static bool falls_back(struct pie_request *request, int *err) {
+/* True: the way out is another one now, and the call is to be made again. Only where a vector of
+ * plain bytes is refused the host has none at all: it might object to one without elements, or to
+ * the file. */
+static bool falls_back(struct pie_request *request, int *err, bool of_bytes) {
   struct pie_response *response = &request->response;
   if (*err != -PIE_ENOTSUP || response->out != &pie_response_vector ||
       response->state != PIE_RESPONSE_HELD)
     return false;
   response->out = &pie_response_plain;
+  if (of_bytes)
+    atomic_store(&pie_door_quirks(request->door)->vector, false);
   *err = without_vector(request);
   return *err == 0;
 }
@@ -222,7 +225,7 @@ static bool falls_back(struct pie_request *request, int *err) {
 static int out_send(struct pie_request *request, const struct pie_str *parts, size_t count,
                     size_t total, bool last) {
   int err = way_out(request)->send(request, parts, count, total, last);
-  if (falls_back(request, &err))
+  if (falls_back(request, &err, total > 0))
     err = request->response.out->send(request, parts, count, total, last);
   return err;
 }
@@ -230,7 +233,7 @@ static int out_send(struct pie_request *request, const struct pie_str *parts, si
 static int out_send_file(struct pie_request *request, intptr_t file, uint64_t offset,
                          uint64_t length, bool last) {
   int err = way_out(request)->send_file(request, file, offset, length, last);
-  if (falls_back(request, &err))
+  if (falls_back(request, &err, false))
     err = request->response.out->send_file(request, file, offset, length, last);
   return err;
 }

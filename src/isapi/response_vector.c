@@ -61,6 +61,8 @@ static int deliver(struct pie_request *request, struct vector *v, bool last) {
     response->headers.p[response->headers.n] = '\0';
     return err;
   }
+  if (err == -PIE_ENOTSUP && !v->count)
+    return 0; /* nothing was to be sent but the end, which the host sees when the session ends */
   return err ? -PIE_EGONE : 0;
 }
 

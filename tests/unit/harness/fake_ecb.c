@@ -361,6 +361,15 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     memcpy(&host->completion, &buffer, sizeof buffer);
     host->completion_context = type;
     return host->has_completion ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);
+  case HSE_REQ_EXEC_URL:
+    if (!host->exec_url || !host->completion)
+      return refuse(host, ERROR_INVALID_PARAMETER);
+    host->exec_url(host);
+    host->completion(&host->ecb, host->completion_context, 0, 0);
+    return TRUE;
+  case HSE_REQ_GET_EXEC_URL_STATUS:
+    *(HSE_EXEC_URL_STATUS *)buffer = (HSE_EXEC_URL_STATUS){.uHttpStatusCode = 200};
+    return TRUE;
   case HSE_REQ_SET_FLUSH_FLAG:
     host->flushes++;
     return host->kind != FAKE_APACHE ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);

@@ -47,9 +47,10 @@ struct fake_host {
   int fail_at;            /* the n-th sending call fails, and all that follow; 0: none does */
   uint32_t fail_error;
   bool has_vector, has_transmit, has_completion;
-  uint32_t vector_error;                  /* why VECTOR_SEND is refused without has_vector */
-  bool keeps_last_error;                  /* FALSE leaves the last error as it is */
-  const struct pie_isapi_request *shared; /* HSE_REQ_PIE_REQUEST; NULL: refused */
+  uint32_t vector_error;                    /* why VECTOR_SEND is refused without has_vector */
+  bool keeps_last_error;                    /* FALSE leaves the last error as it is */
+  const struct pie_isapi_request *shared;   /* HSE_REQ_PIE_REQUEST; NULL: refused */
+  void (*exec_url)(struct fake_host *host); /* what EXEC_URL does before it is complete; or NULL */
   bool forgets_nul; /* GetServerVariable does not count and write the final NUL */
 
   /* What it saw. */

@@ -31,6 +31,13 @@ static void iis(void) {
   CHECK_INT(quirks.header_line_max, 0);
 }
 
+/* What dwVersion is there has been seen by nobody here (ISAPI.md, section 11, 1). */
+static void iis_of_any_version(void) {
+  static const DWORD versions[] = {0, 10, MAKELONG(5, 8), MAKELONG(0, 10), 0xffffffffu};
+  for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
+    CHECK(!found(FAKE_IIS, versions[i], "Microsoft-IIS/10.0", true).mod_isapi);
+}
+
 static void our_host(void) {
   struct pie_quirks quirks = found(FAKE_OURS, MAKELONG(0, 8), "pyisapie/2.0.0", true);
   CHECK(quirks.ours);
@@ -46,6 +53,8 @@ static void mod_isapi_by_its_version(void) {
   CHECK(!quirks.vector);
   CHECK_INT(quirks.header_line_max, 8190);
   quirks = found(FAKE_APACHE, 0x500, NULL, false); /* ServerTokens can be anything */
+  CHECK(quirks.mod_isapi);
+  quirks = found(FAKE_APACHE, 0x500, "Microsoft-IIS/10.0", false); /* a disguise */
   CHECK(quirks.mod_isapi);
   quirks = found(FAKE_APACHE, 0x500, "pyisapie/2.0.0", false);
   CHECK(quirks.mod_isapi);
@@ -77,6 +86,7 @@ static void a_host_without_a_name_is_taken_for_iis(void) {
 
 static const struct test_case cases[] = {
     CASE(iis),
+    CASE(iis_of_any_version),
     CASE(our_host),
     CASE(mod_isapi_by_its_version),
     CASE(mod_isapi_by_its_name),

@@ -259,6 +259,15 @@ static void a_refused_vector_keeps_a_length(void) {
                  HSE_STATUS_SUCCESS_AND_KEEP_CONN);
 }
 
+/* Whether IIS takes a vector without elements is not documented. */
+static void a_refused_vector_of_nothing_tells_nothing_of_others(void) {
+  open_response(FAKE_OLD, GET);
+  expect(NULL, PIE_WRITE_FINAL, "");
+  CHECK(rig.door->quirks.vector);
+  close_response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                 "vector head final 0\nhead 200 OK keep\n", HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+}
+
 static void vectors_are_not_tried_again(void) {
   open_response(FAKE_OLD, GET);
   rig.door->quirks.vector = false;
@@ -312,6 +321,7 @@ static const struct test_case cases[] = {
     CASE(status_500_comes_through_on_mod_isapi),
     CASE(a_refused_vector_falls_back_to_the_plain_way),
     CASE(a_refused_vector_keeps_a_length),
+    CASE(a_refused_vector_of_nothing_tells_nothing_of_others),
     CASE(vectors_are_not_tried_again),
     CASE(an_application_may_close_the_connection),
     CASE(a_status_can_be_replaced_until_it_has_left),

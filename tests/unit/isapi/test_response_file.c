@@ -60,6 +60,7 @@ static void a_file_is_a_whole_body(void) {
   close_response(OK "Content-Length: 5\r\n\r\n23456", "vector head final 1\n", keep);
   open_response(FAKE_OLD, NULL);
   send(2, 5, PIE_WRITE_FINAL);
+  CHECK(rig.door->quirks.vector); /* it may be the file that is not wanted */
   close_response(OK "Content-Length: 5\r\n\r\n23456",
                  "vector head final 1\nhead 200 OK keep\nfile 2+5\n", keep);
   open_response(FAKE_APACHE, NULL); /* TRANSMIT_FILE loses the connection there at times */

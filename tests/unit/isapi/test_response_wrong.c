@@ -322,6 +322,23 @@ static void a_vector_refused_later_breaks_the_response(void) {
   rig_close(&rig);
 }
 
+/* Whether IIS takes a vector without elements is not documented. */
+static void a_refused_end_is_no_loss(void) {
+  static const char *const headers[] = {"Content-Length", "5", NULL};
+  struct pie_buf body;
+  pie_buf_init(&body, 1000);
+  rig_open(&rig, FAKE_IIS, GET);
+  CHECK_INT(rig_take(&rig, 200, "OK", headers), 0);
+  CHECK_INT(rig_write(&rig, "hello", 0), 0);
+  rig.host.has_vector = false;
+  rig_finish(&rig, true);
+  CHECK_INT(rig.request->outcome, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+  CHECK_STR(pie_buf_str(&rig.host.calls), "vector head 1\nvector final 0\n");
+  CHECK_INT(fake_read_wire(&rig.host, &body), FAKE_WHOLE);
+  rig_close(&rig);
+  pie_buf_free(&body);
+}
+
 /* Another request may find out that vectors are refused while this one has sent a chunked head:
  * its chunks must stay chunks. */
 static void a_response_keeps_the_way_out_that_its_head_took(void) {
@@ -355,6 +372,7 @@ static const struct test_case cases[] = {
     CASE(a_client_may_go_at_every_step),
     CASE(a_client_that_has_gone_is_no_missing_call),
     CASE(a_vector_refused_later_breaks_the_response),
+    CASE(a_refused_end_is_no_loss),
     CASE(a_response_keeps_the_way_out_that_its_head_took),
 };
 TEST_MAIN(cases)
