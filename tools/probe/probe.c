@@ -977,7 +977,7 @@ static void count_in(void) {
   }
 }
 
-__declspec(dllexport) DWORD WINAPI HttpExtensionProc(EXTENSION_CONTROL_BLOCK *block) {
+DWORD WINAPI HttpExtensionProc(EXTENSION_CONTROL_BLOCK *block) {
   char wanted[OPTION_MAX];
   bool pends = false;
   struct probe *p = probe_new(block);
@@ -1006,14 +1006,14 @@ __declspec(dllexport) DWORD WINAPI HttpExtensionProc(EXTENSION_CONTROL_BLOCK *bl
 
 /* ---- the life of the DLL ---- */
 
-__declspec(dllexport) BOOL WINAPI GetExtensionVersion(HSE_VERSION_INFO *info) {
+BOOL WINAPI GetExtensionVersion(HSE_VERSION_INFO *info) {
   info->dwExtensionVersion = MAKELONG(0, 1);
   strcpy(info->lpszExtensionDesc, "pyisapie-probe");
   log_event("GetExtensionVersion", 0);
   return TRUE;
 }
 
-__declspec(dllexport) BOOL WINAPI TerminateExtension(DWORD flags) {
+BOOL WINAPI TerminateExtension(DWORD flags) {
   log_event("TerminateExtension", (long)flags);
   log_event("requests inside", inside);
   return TRUE;
