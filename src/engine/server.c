@@ -117,11 +117,12 @@ PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
   int err = call->engine->ops->pass_on(call->request, text, &status);
   pie_interp_retake(state);
   pie_call_leave(call);
-  call->passed = !err;
+  call->passed = call->passed || !err;
   if (!err)
     return PyLong_FromLong(status);
   if (err == -PIE_ESTATE)
-    PyErr_SetString(PyExc_RuntimeError, "the response has begun already");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the response has begun already, or another thread reads the request");
   else if (err == -PIE_ENOTSUP)
     PyErr_SetString(PyExc_NotImplementedError, "this web server cannot take a request back");
   else
