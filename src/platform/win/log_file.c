@@ -48,10 +48,12 @@ static void open_first(void *raw) {
 
 static struct pie_log_file *open_path(struct pie_log_file *file, const char *path, char *why,
                                       size_t why_size) {
-  wchar_t wide[PIE_PATH_MAX];
+  wchar_t wide[PIE_PATH_MAX], full[PIE_PATH_MAX];
   struct opening opening = {file, ERROR_INVALID_NAME};
   file->handle = INVALID_HANDLE_VALUE;
-  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX) && (file->path = _wcsdup(wide)))
+  /* An application may change to another folder. */
+  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX) && _wfullpath(full, wide, PIE_PATH_MAX) &&
+      (file->path = _wcsdup(full)))
     pie_token_without(open_first, &opening);
   if (file->handle != INVALID_HANDLE_VALUE) {
     name_mutex(file);
