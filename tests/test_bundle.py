@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -356,3 +357,45 @@ def test_without_pip(app: Path, runtime: Path, shop: Path, tmp_path: Path) -> No
     )  # fmt: skip
     assert code == 1
     assert "This needs pip" in said
+
+
+# ---- what must not get in ----
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [
+        ("top/../../evil", ""),
+        ("top//etc/evil", ""),
+        ("top/python/evil", "../../evil"),
+        ("top/python/evil", "/etc/passwd"),
+    ],
+)
+def test_a_runtime_that_leaves_its_folder(name: str, link: str, tmp_path: Path) -> None:
+    bundle = pytest.importorskip("pyisapie.bundle")
+    runtime = tmp_path / "evil.tar.gz"
+    marker = b'{"platform": "linux-x86_64", "python": "3.13.0", "app": false}'
+    with tarfile.open(runtime, "w:gz") as tar:
+        info = tarfile.TarInfo("top/bundle.json")
+        info.size = len(marker)
+        tar.addfile(info, io.BytesIO(marker))
+        evil = tarfile.TarInfo(name)
+        if link:
+            evil.type, evil.linkname = tarfile.SYMTYPE, link
+        tar.addfile(evil)
+    with pytest.raises(bundle.BundleError, match="damaged"):
+        bundle.Runtime(runtime)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+def test_an_application_with_odd_files(tmp_path: Path) -> None:
+    bundle = pytest.importorskip("pyisapie.bundle")
+    app = tmp_path / "app"
+    (app / "inner").mkdir(parents=True)
+    (app / "inner" / "file.py").touch()
+    (app / "inner" / "round").symlink_to(app)
+    (app / "round").symlink_to(".")
+    (app / "nowhere").symlink_to("nothing")
+    os.mkfifo(app / "pipe")
+    found = list(bundle._files_of_app(app, tmp_path / "out.tar.gz"))
+    assert [str(path.relative_to(app)) for path in found] == ["inner/file.py"]

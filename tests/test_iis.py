@@ -101,6 +101,11 @@ def test_no_file_of_the_server(iis: Site) -> None:
     assert iis.get("/iis?do=pass_on").status == 404
 
 
+@pytest.mark.parametrize("url", ["none.png", "http://other/", "/a%0D%0Ab:%20c", "/%00", "/a%20b"])
+def test_no_url_for_the_server(iis: Site, url: str) -> None:
+    assert b"ValueError: the URL must begin" in iis.get(f"/iis?do=pass_on&url={url}").body
+
+
 def test_elsewhere_no_request_is_taken_back(ours: Site) -> None:
     assert json.loads(ours.get("/iis?do=pass_on").body) == (
         "NotImplementedError: this web server cannot take a request back"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import process
+from harness import process, windows
 from harness.serve import Serve
 from harness.site import mounts
 
@@ -48,6 +48,16 @@ def test_main_is_one_interpreter(serve: Start) -> None:
     server = serve(SOME, "--mode", "main")
     assert {facts(server)["interpreter"] for _ in range(4)} == {0}
     assert not facts(server)["multiprocess"]
+
+
+@isolated
+def test_isolated_has_a_crash_log(serve: Start, tmp_path: Path) -> None:
+    log = tmp_path / "crash.log"
+    server = serve(
+        SOME, "--mode", "isolated", "--parallel", "2", "--crash-log", windows.native(log)
+    )
+    assert facts(server)["interpreter"]
+    assert log.is_file()
 
 
 @isolated

@@ -116,7 +116,7 @@ struct pie_door_ops {
 
   /* (blocks) Has the server itself answer with what it has at url, or at the request's own (NULL);
    * sets that answer's status. -PIE_ENOTSUP where the server cannot, -PIE_ESTATE when the response
-   * has begun, -PIE_EGONE. Then only finish() may follow. */
+   * has begun or another thread reads, -PIE_EGONE. Then only finish() may follow. */
   int (*pass_on)(struct pie_request *request, const char *url, int *status);
 
   /* The token of the user who asks (a HANDLE of the server's), or 0. */

@@ -24,7 +24,8 @@ def pass_to_server(environ: "Mapping[str, Any]", url: str | None = None) -> list
         return pyisapie.pass_to_server(environ)
 
     NotImplementedError where the server cannot take a request back; RuntimeError when the response
-    has begun, or outside a request; OSError when the server has failed to answer.
+    has begun, or outside a request; ValueError for what is no such path; OSError when the server
+    has failed to answer.
     """
     from pyisapie import _engine
 

@@ -97,7 +97,7 @@ def process_settings(root: str, config: str) -> list[tuple[str, str]]:
     return list(settings.read_file(path).items())
 
 
-def _log_crashes(path: str) -> None:
+def log_crashes(path: str) -> None:
     """Have Python's stacks written to this file when the process crashes."""
     import faulthandler
 
@@ -115,11 +115,8 @@ def start(
     multiprocess: int,
     switch_us: int,
     tokens: int,
-    crash_log: str | None,
 ) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
-    if crash_log:
-        _log_crashes(crash_log)
     _loading.mode = mode
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)

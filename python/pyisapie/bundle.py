@@ -13,6 +13,7 @@ import importlib.util
 import io
 import json
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -209,6 +210,14 @@ def _is_zip(file: Path) -> bool:
     return file.suffix.lower() == ".zip"
 
 
+def _is_inside(name: str, link: str = "") -> bool:
+    """Whether a member of a runtime, or what it links to, lies where that is unpacked."""
+    if ".." in name.split("/"):
+        return False
+    end = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
+    return not name.startswith("/") and end != ".." and not end.startswith(("/", "../"))
+
+
 def top_of(file: Path) -> str:
     """The folder that an archive of this name unpacks to."""
     return re.sub(r"(\.zip|\.tar\.gz|\.tgz)$", "", file.name, flags=re.IGNORECASE)
@@ -238,6 +247,12 @@ class Runtime:
         else:
             self._tar = tarfile.open(self.file)  # noqa: SIM115 # close() does
         self._members = dict(self._list())
+        for name, member in self._members.items():
+            link = member.linkname if self._tar and member.issym() else ""
+            hard = member.linkname if self._tar and member.islnk() else ""
+            odd = self._zip and re.search(r"[\\:]", name)
+            if odd or not _is_inside(name, link) or not _is_inside(hard):
+                raise ValueError(name)
         marker = json.loads(self._read(self._members[MARKER]))
         self.python, self.platform = str(marker["python"]), str(marker["platform"])
         self.has_app = bool(marker["app"])
@@ -471,13 +486,17 @@ def _files_of_app(app: Path, output: Path) -> Iterator[Path]:
     """The files of an application, without virtual environments, caches and the bundle itself."""
     for name, folders, files in os.walk(app, followlinks=True):
         folder = Path(name)
+        above = {folder.resolve(), *folder.resolve().parents}
         folders[:] = sorted(
             inner
             for inner in folders
-            if inner not in NOT_OF_APP and not (folder / inner / "pyvenv.cfg").is_file()
+            if inner not in NOT_OF_APP
+            and not (folder / inner / "pyvenv.cfg").is_file()
+            and (folder / inner).resolve() not in above  # a link that leads round in a circle
         )
         for file in sorted(files):
-            if not file.endswith(".pyc") and (folder / file).resolve() != output.resolve():
+            path = (folder / file).resolve()
+            if not file.endswith(".pyc") and path.is_file() and path != output.resolve():
                 yield folder / file
 
 

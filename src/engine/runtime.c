@@ -190,11 +190,33 @@ int pie_runtime_read_settings(struct pie_engine *engine, struct pie_str root, st
   return err;
 }
 
+/* Crashes are the business of the main interpreter: no other one has a faulthandler. */
+static int log_crashes(struct pie_engine *engine) {
+  const char *path = engine->config.crash_log;
+  if (!path || !*path)
+    return 0;
+  if (pie_interp_enter(PyInterpreterState_Main()))
+    return pie_runtime_fail(engine, "Out of memory.", NULL, NULL);
+  PyObject *support = NULL, *done = NULL;
+  if (pie_world_add_package(engine) == 0)
+    support = PyImport_ImportModule("pyisapie._support");
+  if (support)
+    done = PyObject_CallMethod(support, "log_crashes", "s", path);
+  int err = done ? 0
+                 : pie_world_fail(engine, "The package pyisapie cannot start.",
+                                  "Install pyisapie again into this environment.");
+  Py_XDECREF(done);
+  Py_XDECREF(support);
+  pie_interp_leave();
+  return err;
+}
+
 int pie_runtime_start(struct pie_engine *engine, const struct pie_engine_config *config,
                       const struct pie_failure **failure) {
   keep_config(engine, config);
   *failure = &engine->failure;
   int err = check_mode(engine);
+  err = err ? err : log_crashes(engine);
   err = err ? err : make_worlds(engine);
   err = err ? err : start_worlds(engine);
   if (!err && (pie_pool_start(engine, lanes_of(config)) || pie_limit_start(engine)))

@@ -102,12 +102,25 @@ void pie_server_end(struct pie_call *call) {
 
 /* ---- the server answers itself ---- */
 
+/* NULL with an exception: it is no text, or not one that belongs into a request. */
+static const char *url_of(PyObject *url) {
+  Py_ssize_t n;
+  const char *text = PyUnicode_AsUTF8AndSize(url, &n);
+  bool good = text && *text == '/';
+  for (Py_ssize_t i = 0; good && i < n; i++)
+    good = (unsigned char)text[i] > ' ' && text[i] != 0x7f;
+  if (text && !good)
+    PyErr_SetString(PyExc_ValueError, "the URL must begin with a slash, and have no spaces and "
+                                      "control characters: encode them (%20)");
+  return good ? text : NULL;
+}
+
 PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
   struct pie_call *call = current();
   const char *text = NULL;
   int status = 0;
   (void)module;
-  if (!call || (url != Py_None && !(text = PyUnicode_AsUTF8(url))))
+  if (!call || (url != Py_None && !(text = url_of(url))))
     return NULL;
   if (!pie_call_enter(call)) {
     pie_call_leave(call);
@@ -117,11 +130,12 @@ PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
   int err = call->engine->ops->pass_on(call->request, text, &status);
   pie_interp_retake(state);
   pie_call_leave(call);
-  call->passed = !err;
+  call->passed = call->passed || !err;
   if (!err)
     return PyLong_FromLong(status);
   if (err == -PIE_ESTATE)
-    PyErr_SetString(PyExc_RuntimeError, "the response has begun already");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the response has begun already, or another thread reads the request");
   else if (err == -PIE_ENOTSUP)
     PyErr_SetString(PyExc_NotImplementedError, "this web server cannot take a request back");
   else

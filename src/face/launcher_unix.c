@@ -30,7 +30,7 @@ static int find_python(char *out, size_t size) {
 
 int main(int count, char **args) {
   static char python[PATH_MAX], isolated[] = "-I", module[] = "-m", name[] = "pyisapie";
-  char **words = calloc((size_t)count + 4, sizeof *words);
+  char **words = calloc((size_t)count + 5, sizeof *words);
   if (!words || find_python(python, sizeof python)) {
     fprintf(stderr, "pyisapie: this program's own folder cannot be found: is /proc mounted?\n");
     return 1;

@@ -35,7 +35,7 @@ static void WINAPI on_completion(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DW
   io->bytes = bytes;
   io->error = error;
   bool ends = io->parting && io->finished;
-  pie_cond_signal(&io->done);
+  pie_cond_broadcast(&io->done);
   pie_mutex_unlock(&io->lock);
   if (!ends)
     return; /* request is its owner's from here on */
@@ -44,12 +44,17 @@ static void WINAPI on_completion(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DW
   pie_request_end(request);
 }
 
-static void begin(struct pie_io *io, bool parting) {
+/* False: the host has one of another thread's. */
+static bool begin(struct pie_io *io, bool parting) {
   pie_mutex_lock(&io->lock);
-  io->active = true;
-  io->parting = parting;
-  io->finished = false;
+  bool is_free = !io->active;
+  if (is_free) {
+    io->active = true;
+    io->parting = parting;
+    io->finished = false;
+  }
   pie_mutex_unlock(&io->lock);
+  return is_free;
 }
 
 /* The host has refused the operation. */
@@ -74,11 +79,25 @@ static int open(struct pie_request *request) {
   return pie_ecb_on_completion(request->ecb, on_completion, request) ? 0 : -PIE_ENOTSUP;
 }
 
+/* An application may read on when the last send has begun, as in close() of what it returned. */
+static int after_last_send(struct pie_request *request) {
+  struct pie_io *io = &request->io;
+  pie_mutex_lock(&io->lock);
+  bool parting = io->parting;
+  pie_mutex_unlock(&io->lock);
+  int err = parting ? wait_for(io) : 0;
+  if (err)
+    request->response.state = PIE_RESPONSE_BROKEN;
+  return err;
+}
+
 int64_t pie_io_read(struct pie_request *request, void *buffer, size_t n) {
   int err = open(request);
+  err = err ? err : after_last_send(request);
   if (err)
     return err;
-  begin(&request->io, false);
+  if (!begin(&request->io, false))
+    return -PIE_EGONE;
   err = pie_ecb_read_async(request->ecb, buffer, n);
   if (err) {
     cancel(&request->io);
@@ -140,8 +159,11 @@ int pie_io_send_last(struct pie_request *request, const HSE_RESPONSE_VECTOR *vec
     let_go(io);
     return -PIE_ENOTSUP;
   }
+  if (!begin(io, true)) { /* a thread of the application's still reads */
+    let_go(io);
+    return -PIE_ENOTSUP;
+  }
   io->vector.dwFlags = (io->vector.dwFlags & ~(DWORD)HSE_IO_SYNC) | HSE_IO_ASYNC;
-  begin(io, true);
   int err = pie_ecb_vector_send(request->ecb, &io->vector);
   if (err) {
     cancel(io);
@@ -174,7 +196,8 @@ int pie_io_pass_on(struct pie_request *request, const char *url, int *status) {
   int err = open(request);
   if (err)
     return err;
-  begin(&request->io, false);
+  if (!begin(&request->io, false))
+    return -PIE_ESTATE;
   err = pie_ecb_exec_url(request->ecb, &info);
   if (err)
     cancel(&request->io);

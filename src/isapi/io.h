@@ -50,7 +50,7 @@ bool pie_io_finishes(struct pie_request *request);
 void pie_io_end(struct pie_io *io); /* the request is over: lets go of what was kept for it */
 
 /* Has the server itself answer with what it has at url (NULL: at the request's own): 0 with the
- * status of that; -PIE_EGONE; -PIE_ENOTSUP. */
+ * status of that; -PIE_EGONE; -PIE_ENOTSUP; -PIE_ESTATE: another thread reads. */
 int pie_io_pass_on(struct pie_request *request, const char *url, int *status);
 
 #endif

@@ -7,6 +7,7 @@
 #include "isapi/door.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern const struct pie_door_ops pie_door_ops;
@@ -89,26 +90,53 @@ static bool check_environment(struct pie_door *door) {
   return false;
 }
 
-static bool open_log(struct pie_door *door) {
+static void limit_log(struct pie_door *door, struct pie_log_file *file) {
+  pie_log_file_limit(file, door->settings.number[PIE_SET_LOG_SIZE],
+                     (int)door->settings.number[PIE_SET_LOG_KEEP]);
+}
+
+/* NULL: the failure says why. */
+static struct pie_log_file *open_log_file(struct pie_door *door) {
   char why[512];
   const char *path = pie_settings_text(&door->settings, PIE_SET_LOG);
   struct pie_log_file *file = pie_log_file_open(path, why, sizeof why);
-  bool good = file != NULL;
-  if (!good) {
+  if (file)
+    limit_log(door, file);
+  else
     fail_locked(door, why, NULL,
                 "Choose a folder that the server's account may write to (setting: log).");
-    file = pie_log_file_open(NULL, why, sizeof why);
-  }
-  if (file)
-    pie_log_file_limit(file, door->settings.number[PIE_SET_LOG_SIZE],
-                       (int)door->settings.number[PIE_SET_LOG_KEEP]);
-  pie_log_file_close(door->log_file);
+  return file;
+}
+
+static void use_log_file(struct pie_door *door, struct pie_log_file *file) {
   door->log_file = file;
   door->log.level = pie_settings_log_level(&door->settings);
   door->log.write = pie_log_file_write;
   door->log.stamp = pie_log_stamp;
   door->log.context = file;
-  return good;
+}
+
+static bool open_log(struct pie_door *door) {
+  char why[512];
+  struct pie_log_file *file = open_log_file(door);
+  use_log_file(door, file ? file : pie_log_file_open(NULL, why, sizeof why));
+  return file != NULL;
+}
+
+/* To the one that the settings file names. The other one stays open: others may just write to it.
+ */
+static bool switch_log(struct pie_door *door) {
+  pie_mutex_lock(&door->lock);
+  struct pie_log_file *file = open_log_file(door);
+  if (file) {
+    door->early_log_file = door->log_file;
+    use_log_file(door, file);
+  } else { /* the file is read again, and may name another one then */
+    free(door->settings.text[PIE_SET_LOG]);
+    door->settings.text[PIE_SET_LOG] = NULL;
+  }
+  pie_mutex_unlock(&door->lock);
+  return file != NULL;
 }
 
 bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
@@ -243,17 +271,13 @@ static bool read_settings_file(struct pie_door *door) {
     fail(door, failure->summary, failure->detail, failure->advice);
     return false;
   }
-  door->file_read = true;
-  if (had_log || !door->settings.text[PIE_SET_LOG]) {
-    door->log.level = pie_settings_log_level(&door->settings);
-    return true;
-  }
-  door->early_log_file = door->log_file; /* others may just write to it: it stays open */
-  door->log_file = NULL;
-  pie_mutex_lock(&door->lock);
-  bool opened = open_log(door);
-  pie_mutex_unlock(&door->lock);
-  return opened;
+  door->file_read = had_log || !door->settings.text[PIE_SET_LOG] || switch_log(door);
+  if (!door->file_read)
+    return false;
+  door->log.level = pie_settings_log_level(&door->settings);
+  if (door->log_file)
+    limit_log(door, door->log_file);
+  return true;
 }
 
 static bool start_engine(struct pie_door *door) {

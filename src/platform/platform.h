@@ -166,9 +166,12 @@ int pie_process_ask_to_stop(int pid); /* one of our host's; 0 or -PIE_ENOENT */
 
 /* Who the current thread acts as. On Windows tokens are HANDLEs; elsewhere there are none (0, and
  * -PIE_ENOTSUP). */
-intptr_t pie_token_of_user(void);        /* one of this process's own user, kept for good; or 0 */
-int pie_token_take(intptr_t token);      /* the thread acts as that user: 0, or a negative error */
-bool pie_token_give_back(void);          /* as the process again; false: that failed */
+intptr_t pie_token_of_user(void);   /* one of this process's own user, kept for good; or 0 */
+int pie_token_take(intptr_t token); /* the thread acts as that user: 0, or a negative error */
+bool pie_token_give_back(void);     /* as the process again; false: that failed */
+/* Does the work as the process, whoever the thread acts as: a web server's may act as the user who
+ * asks. */
+void pie_token_without(void (*work)(void *), void *arg);
 int pie_token_name(char *out, size_t n); /* "DOMAIN\\user" the thread acts as; its length */
 
 /* Connected sockets that never block, written beside the event loop. */

@@ -11,6 +11,8 @@ int pie_token_take(intptr_t token) {
 
 bool pie_token_give_back(void) { return true; }
 
+void pie_token_without(void (*work)(void *), void *arg) { work(arg); }
+
 int pie_token_name(char *out, size_t n) {
   (void)out, (void)n;
   return -PIE_ENOTSUP;

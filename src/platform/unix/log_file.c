@@ -27,6 +27,15 @@ static int open_log(const char *path) {
   return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
+/* An application may change to another folder. */
+static char *absolute(const char *path) {
+  char folder[PIE_PATH_MAX], full[PIE_PATH_MAX];
+  if (*path == '/' || !getcwd(folder, sizeof folder) ||
+      pie_path_join(full, sizeof full, folder, path))
+    return strdup(path);
+  return strdup(full);
+}
+
 struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_size) {
   struct pie_log_file *file = calloc(1, sizeof *file);
   if (!file)
@@ -39,7 +48,7 @@ struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_s
     file->fd = STDOUT_FILENO;
     return file;
   }
-  file->path = strdup(path);
+  file->path = absolute(path);
   file->fd = file->path ? open_log(path) : -1;
   if (file->fd >= 0)
     return file;

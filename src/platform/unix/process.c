@@ -19,4 +19,6 @@ struct pie_stop_event *pie_stop_event_open(void (*asked)(void *), void *context)
 
 void pie_stop_event_close(struct pie_stop_event *event) { (void)event; }
 
-int pie_process_ask_to_stop(int pid) { return kill(pid, SIGTERM) ? -PIE_ENOENT : 0; }
+int pie_process_ask_to_stop(int pid) {
+  return pid > 0 && kill(pid, SIGTERM) == 0 ? 0 : -PIE_ENOENT; /* others are groups, or all */
+}

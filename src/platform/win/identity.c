@@ -30,6 +30,24 @@ int pie_token_take(intptr_t token) { return SetThreadToken(NULL, (HANDLE)token) 
 
 bool pie_token_give_back(void) { return SetThreadToken(NULL, NULL) || RevertToSelf(); }
 
+static bool acts_as_user(void) {
+  HANDLE token;
+  if (!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token))
+    return GetLastError() != ERROR_NO_TOKEN;
+  CloseHandle(token);
+  return true;
+}
+
+/* A new thread has no token. To lay this one's down would be simpler, but the process may not have
+ * the right to take it up again. */
+void pie_token_without(void (*work)(void *), void *arg) {
+  struct pie_thread thread;
+  if (acts_as_user() && pie_thread_start(&thread, 256 * 1024, work, arg) == 0)
+    pie_thread_join(&thread);
+  else
+    work(arg);
+}
+
 static HANDLE current_token(void) {
   HANDLE token = NULL;
   if (!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token) &&

@@ -35,18 +35,32 @@ static void name_mutex(struct pie_log_file *file) {
            (unsigned long long)hash);
 }
 
+struct opening {
+  struct pie_log_file *file;
+  DWORD error;
+};
+
+static void open_first(void *raw) {
+  struct opening *opening = raw;
+  opening->file->handle = open_log(opening->file->path);
+  opening->error = GetLastError();
+}
+
 static struct pie_log_file *open_path(struct pie_log_file *file, const char *path, char *why,
                                       size_t why_size) {
-  wchar_t wide[PIE_PATH_MAX];
+  wchar_t wide[PIE_PATH_MAX], full[PIE_PATH_MAX];
+  struct opening opening = {file, ERROR_INVALID_NAME};
   file->handle = INVALID_HANDLE_VALUE;
-  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX) && (file->path = _wcsdup(wide)))
-    file->handle = open_log(wide);
+  /* An application may change to another folder. */
+  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX) && _wfullpath(full, wide, PIE_PATH_MAX) &&
+      (file->path = _wcsdup(full)))
+    pie_token_without(open_first, &opening);
   if (file->handle != INVALID_HANDLE_VALUE) {
     name_mutex(file);
     return file;
   }
   char text[256];
-  pie_os_error_text(GetLastError(), text, sizeof text);
+  pie_os_error_text(opening.error, text, sizeof text);
   snprintf(why, why_size, "cannot write the log file %s: %s", path, text);
   free(file->path);
   free(file);
@@ -107,11 +121,9 @@ static void rename_once(const struct pie_log_file *file) {
     CloseHandle(mutex);
 }
 
-/* With the lock held, exclusively. Who does not get the mutex finds out when it looks again. */
-static void turn_over(struct pie_log_file *file) {
-  LARGE_INTEGER size;
-  if (!GetFileSizeEx(file->handle, &size) || size.QuadPart < file->size_max)
-    return;
+/* Who does not get the mutex finds out when it looks again. */
+static void turn_over(void *raw) {
+  struct pie_log_file *file = raw;
   rename_once(file);
   if (is_current(file))
     return;
@@ -122,13 +134,20 @@ static void turn_over(struct pie_log_file *file) {
   file->handle = next;
 }
 
+/* With the lock held, exclusively. */
+static void look(struct pie_log_file *file) {
+  LARGE_INTEGER size;
+  if (GetFileSizeEx(file->handle, &size) && size.QuadPart >= file->size_max)
+    pie_token_without(turn_over, file);
+}
+
 static void count(struct pie_log_file *file, size_t n) {
   if (!file->path || !file->size_max || InterlockedAdd64(&file->unseen, (LONG64)n) < LOOK_EVERY)
     return;
   AcquireSRWLockExclusive(&file->lock);
   if (file->unseen >= LOOK_EVERY) {
     file->unseen = 0;
-    turn_over(file);
+    look(file);
   }
   ReleaseSRWLockExclusive(&file->lock);
 }

@@ -273,6 +273,19 @@ static void put_elements(struct fake_host *host, const HSE_RESPONSE_VECTOR *v) {
   }
 }
 
+/* One at a time (ISAPI.md, section 3). */
+static BOOL hold(struct fake_host *host, const HSE_RESPONSE_VECTOR *v, LPVOID buffer, DWORD size) {
+  if (host->is_held) {
+    breach(host, "a second asynchronous operation while one is pending");
+    return refuse(host, 997 /* ERROR_IO_PENDING */);
+  }
+  host->held_vector = v;
+  host->held_buffer = buffer;
+  host->held_size = size;
+  host->is_held = true;
+  return TRUE;
+}
+
 static BOOL vector_send(struct fake_host *host, const HSE_RESPONSE_VECTOR *v) {
   bool with_head = v->dwFlags & HSE_IO_SEND_HEADERS;
   pie_buf_addf(&host->calls, "vector%s%s%s %u\n", with_head ? " head" : "",
@@ -297,10 +310,12 @@ static BOOL vector_send(struct fake_host *host, const HSE_RESPONSE_VECTOR *v) {
     put_head(host, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders));
   }
   check_body(host);
-  put_elements(host, v);
   host->is_final = v->dwFlags & HSE_IO_FINAL_SEND;
   host->disconnects = v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND;
   host->asyncs += async;
+  if (async && host->holds_async)
+    return hold(host, v, NULL, 0);
+  put_elements(host, v);
   if (async) /* before this call is back, as it may be */
     host->completion(&host->ecb, host->completion_context, 1, 0);
   return TRUE;
@@ -324,11 +339,35 @@ static BOOL transmit_file(struct fake_host *host, const HSE_TF_INFO *info) {
   return TRUE;
 }
 
+/* Without holds_async the extension falls back to ReadClient. */
+static BOOL read_async(struct fake_host *host, LPVOID buffer, const DWORD *size) {
+  if (!host->holds_async)
+    return refuse(host, ERROR_INVALID_PARAMETER);
+  host->reads++;
+  return hold(host, NULL, buffer, *size);
+}
+
+void fake_complete(struct fake_host *host, uint32_t error) {
+  DWORD bytes = 0;
+  if (!host->held_vector && !error) {
+    size_t left = host->body.n - host->body_at;
+    bytes = left < host->held_size ? (DWORD)left : host->held_size;
+    memcpy(host->held_buffer, host->body.p + host->body_at, bytes);
+    host->body_at += bytes;
+  }
+  if (host->held_vector && !error)
+    put_elements(host, host->held_vector);
+  host->is_held = false;
+  host->completion(&host->ecb, host->completion_context, bytes, error);
+}
+
 /* ---- the rest ---- */
 
 static BOOL done(struct fake_host *host, const DWORD *status) {
   if (host->kind == FAKE_APACHE || host->kind == FAKE_OLD)
     breach(host, "DONE_WITH_SESSION on a host that has no such call");
+  if (host->is_held)
+    breach(host, "DONE_WITH_SESSION while an asynchronous operation is pending");
   pthread_mutex_lock(&host->lock);
   host->outcome = status ? *status : HSE_STATUS_SUCCESS;
   if (++host->done_calls > 1)
@@ -356,6 +395,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
       return refuse(host, ERROR_INVALID_PARAMETER);
     *(const struct pie_isapi_request **)buffer = host->shared;
     return TRUE;
+  case HSE_REQ_ASYNC_READ_CLIENT:
+    return read_async(host, buffer, size);
   case HSE_REQ_IO_COMPLETION:
     host->completions++;
     memcpy(&host->completion, &buffer, sizeof buffer);

@@ -11,6 +11,7 @@
 #include "pyisapie/isapi.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum fake_kind {
@@ -52,6 +53,7 @@ struct fake_host {
   const struct pie_isapi_request *shared;   /* HSE_REQ_PIE_REQUEST; NULL: refused */
   void (*exec_url)(struct fake_host *host); /* what EXEC_URL does before it is complete; or NULL */
   bool forgets_nul; /* GetServerVariable does not count and write the final NUL */
+  bool holds_async; /* asynchronous operations wait for fake_complete() */
 
   /* What it saw. */
   PFN_HSE_IO_COMPLETION completion;
@@ -62,6 +64,10 @@ struct fake_host {
   struct pie_buf held_status, held_headers;
   int sends, heads, flushes, closes, completions, asyncs, reads, variable_calls;
   bool head_given, is_final, apache_page, keep_conn, disconnects;
+  const HSE_RESPONSE_VECTOR *held_vector; /* of an asynchronous operation that waits */
+  LPVOID held_buffer;
+  DWORD held_size;
+  atomic_bool is_held;
   uint32_t outcome; /* of HttpExtensionProc or DONE_WITH_SESSION; 0: still open */
 
   pthread_mutex_t lock;
@@ -80,6 +86,9 @@ void fake_set_bytes(struct fake_host *host, const char *name, struct pie_str val
 void fake_set_wide(struct fake_host *host, const char *name, const uint16_t *units, size_t n);
 void fake_set_error(struct fake_host *host, const char *name, uint32_t error);
 void fake_ahead(struct fake_host *host, size_t n); /* of the body in lpbData */
+
+/* The asynchronous operation that waits is done, or has failed. */
+void fake_complete(struct fake_host *host, uint32_t error);
 
 /* HttpExtensionProc has returned this: what is held back leaves. */
 void fake_returned(struct fake_host *host, uint32_t outcome);

@@ -441,6 +441,44 @@ static void a_settings_file_may_name_the_log(void) {
   close_hosts(1);
 }
 
+static void a_log_of_the_settings_file_that_cannot_be_written_is_told(void) {
+  static char path[700];
+  static const char *const file[] = {"log", path, NULL};
+  open_door();
+  snprintf(path, sizeof path, "/nonexistent/folder/log");
+  fake_engine.file = file;
+  for (int i = 0; i < 2; i++) { /* each time, until it is mended */
+    fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_LOG", NULL);
+    rig_serve(door, &hosts[0]);
+    CHECK_HAS(wire(0), "cannot write the log file /nonexistent/folder/log");
+    close_hosts(1);
+    wait_ms(PIE_DOOR_RETRY_MS + 100);
+  }
+  snprintf(path, sizeof path, "%s/mended", test_folder());
+  fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_LOG", NULL);
+  rig_serve(door, &hosts[0]);
+  CHECK_HAS(wire(0), "hello\n");
+  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), "goes there");
+  snprintf(log_path, sizeof log_path, "%s", path);
+  CHECK_HAS(read_log(), "goes there");
+  close_hosts(1);
+}
+
+/* The log is the environment's, how large it may grow the file's. */
+static void a_settings_file_may_limit_the_log(void) {
+  static const char *const file[] = {"log-size", "20000", "log-keep", "1", NULL};
+  static char line[1000], older[700];
+  open_door();
+  fake_engine.file = file;
+  rig_serve(door, open_host(0, FAKE_APACHE));
+  memset(line, 'x', sizeof line - 1);
+  for (int i = 0; i < 60; i++)
+    pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), line);
+  snprintf(older, sizeof older, "%s.1", log_path);
+  CHECK(pie_path_is_file(older));
+  close_hosts(1);
+}
+
 static const struct test_case cases[] = {
     CASE(the_first_request_starts_python),
     CASE(requests_wait_in_the_door_where_they_may),
@@ -465,5 +503,7 @@ static const struct test_case cases[] = {
     CASE(a_settings_file_is_read_before_the_engine_starts),
     CASE(a_wrong_settings_file_is_told_until_it_is_mended),
     CASE(a_settings_file_may_name_the_log),
+    CASE(a_log_of_the_settings_file_that_cannot_be_written_is_told),
+    CASE(a_settings_file_may_limit_the_log),
 };
 TEST_MAIN(cases)

@@ -178,6 +178,19 @@ static void a_log_file_that_is_full_becomes_an_older_one(void) {
   pie_log_file_close(file);
 }
 
+/* Its name is relative, and the application goes to another folder. */
+static void a_log_file_stays_in_its_folder(void) {
+  char why[256], before[1024];
+  REQUIRE(getcwd(before, sizeof before) != NULL && chdir(tree_path("")) == 0);
+  struct pie_log_file *file = pie_log_file_open("stays", why, sizeof why);
+  REQUIRE(file != NULL);
+  pie_log_file_limit(file, LOG_MAX, 2);
+  REQUIRE(chdir(before) == 0);
+  write_lines(file, 2 * LOG_MAX / 100);
+  pie_log_file_close(file);
+  CHECK(pie_path_is_file(tree_path("stays.1")));
+}
+
 static void several_writers_share_a_log_file(void) {
   enum { WRITERS = 3 };
   char why[256];
@@ -212,6 +225,7 @@ static const struct test_case cases[] = {
     CASE(clocks_go_on),
     CASE(a_log_file_is_appended_to_and_reopened),
     CASE(a_log_file_that_is_full_becomes_an_older_one),
+    CASE(a_log_file_stays_in_its_folder),
     CASE(several_writers_share_a_log_file),
 };
 TEST_MAIN(cases)
