@@ -61,6 +61,7 @@ static bool begin(struct pie_io *io, bool parting) {
 static void cancel(struct pie_io *io) {
   pie_mutex_lock(&io->lock);
   io->active = io->parting = false;
+  pie_cond_broadcast(&io->done);
   pie_mutex_unlock(&io->lock);
 }
 
@@ -83,12 +84,13 @@ static int open(struct pie_request *request) {
 static int after_last_send(struct pie_request *request) {
   struct pie_io *io = &request->io;
   pie_mutex_lock(&io->lock);
-  bool parting = io->parting;
+  while (io->parting && io->active)
+    pie_cond_wait(&io->done, &io->lock);
+  bool failed = io->parting && io->error;
   pie_mutex_unlock(&io->lock);
-  int err = parting ? wait_for(io) : 0;
-  if (err)
+  if (failed)
     request->response.state = PIE_RESPONSE_BROKEN;
-  return err;
+  return failed ? -PIE_EGONE : 0;
 }
 
 int64_t pie_io_read(struct pie_request *request, void *buffer, size_t n) {
