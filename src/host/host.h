@@ -230,7 +230,8 @@ struct pie_worker {
   uv_work_t warm_work;
   bool cold;              /* it has started, but could not load the application */
   atomic_bool unhealthy;  /* the extension has said so */
-  atomic_bool stop_asked; /* by a program, where no signal can be sent */
+  atomic_bool stop_asked; /* by a program, where no signal can be sent: */
+  struct pie_stop_event *stop_event;
   int exit_code;
 
   char read_buffer[PIE_READ_SIZE];

@@ -52,7 +52,8 @@ struct supervisor {
   struct child *children;
   struct restart *restarts;
   uv_signal_t signals[PIE_STOP_SIGNALS];
-  uv_async_t asked; /* to stop, where no signal can be sent */
+  uv_async_t asked; /* to stop, where no signal can be sent: */
+  struct pie_stop_event *event;
   int64_t back_off_ms;
   bool stopping;
   int exit_code;
@@ -176,6 +177,8 @@ static void stop_child(struct child *child) {
 }
 
 static void close_signals(struct supervisor *s) {
+  pie_stop_event_close(s->event); /* before what it wakes */
+  s->event = NULL;
   if (!uv_is_closing((uv_handle_t *)&s->asked))
     uv_close((uv_handle_t *)&s->asked, NULL);
   for (size_t i = 0; i < sizeof s->signals / sizeof s->signals[0]; i++) {
@@ -482,11 +485,11 @@ int pie_supervisor_run(struct pie_host *host, const struct pie_bound *bound, siz
   if (uv_loop_init(&s.loop))
     return 1;
   listen_to_signals(&s);
-  struct pie_stop_event *event = pie_stop_event_open(wake, &s.asked);
+  s.event = pie_stop_event_open(wake, &s.asked);
   for (int64_t i = 0; i < host->settings.number[PIE_SET_WORKERS]; i++)
     start_child(&s, NULL);
   uv_run(&s.loop, UV_RUN_DEFAULT);
-  pie_stop_event_close(event);
+  pie_stop_event_close(s.event);
   uv_loop_close(&s.loop);
   return s.exit_code;
 }

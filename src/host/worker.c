@@ -38,9 +38,15 @@ static void run_terminate(uv_work_t *work) {
     worker->extension.terminate(HSE_TERM_MUST_UNLOAD);
 }
 
+static void close_stop_event(struct pie_worker *worker) {
+  pie_stop_event_close(worker->stop_event);
+  worker->stop_event = NULL;
+}
+
 static void on_terminated(uv_work_t *work, int status) {
   struct pie_worker *worker = work->data;
   (void)status;
+  close_stop_event(worker); /* before what it wakes */
   close_handle(worker, &worker->wake);
   close_handle(worker, &worker->stop_timer);
   for (size_t i = 0; i < sizeof worker->signals / sizeof worker->signals[0]; i++)
@@ -452,7 +458,7 @@ static void on_stop_asked(void *raw) {
 static int run(struct pie_worker *worker, struct pie_host *host, struct warm_up *warm_up) {
   choose_threads(worker);
   open_first_handles(worker, host);
-  struct pie_stop_event *event = pie_stop_event_open(on_stop_asked, worker);
+  worker->stop_event = pie_stop_event_open(on_stop_asked, worker);
   int err = pie_loops_open(worker, host);
   if (!err) {
     start_extension(worker, warm_up);
@@ -464,7 +470,7 @@ static int run(struct pie_worker *worker, struct pie_host *host, struct warm_up 
   }
   pie_loop_join(worker);
   pie_loops_free(worker);
-  pie_stop_event_close(event);
+  close_stop_event(worker);
   PIE_CHECK(worker->open_handles == 0);
   uv_loop_close(&worker->loop);
   return worker->exit_code;

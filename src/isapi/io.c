@@ -44,23 +44,11 @@ static void WINAPI on_completion(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DW
   pie_request_end(request);
 }
 
-/* False: the host has one of another thread's. */
-static bool begin(struct pie_io *io, bool parting) {
-  pie_mutex_lock(&io->lock);
-  bool is_free = !io->active;
-  if (is_free) {
-    io->active = true;
-    io->parting = parting;
-    io->finished = false;
-  }
-  pie_mutex_unlock(&io->lock);
-  return is_free;
-}
-
 /* The host has refused the operation. */
 static void cancel(struct pie_io *io) {
   pie_mutex_lock(&io->lock);
   io->active = io->parting = false;
+  pie_cond_broadcast(&io->done);
   pie_mutex_unlock(&io->lock);
 }
 
@@ -73,31 +61,45 @@ static int wait_for(struct pie_io *io) {
   return err;
 }
 
-static int open(struct pie_request *request) {
+/* 0; -PIE_ENOTSUP; -PIE_ESTATE: the host has an operation of another thread's. */
+static int begin(struct pie_request *request, bool parting) {
+  struct pie_io *io = &request->io;
   if (!pie_door_quirks(request->door)->async)
     return -PIE_ENOTSUP;
-  return pie_ecb_on_completion(request->ecb, on_completion, request) ? 0 : -PIE_ENOTSUP;
+  pie_mutex_lock(&io->lock);
+  bool is_free = !io->active;
+  if (is_free) {
+    io->active = true;
+    io->parting = parting;
+    io->finished = false;
+  }
+  pie_mutex_unlock(&io->lock);
+  if (!is_free)
+    return -PIE_ESTATE;
+  if (pie_ecb_on_completion(request->ecb, on_completion, request))
+    return 0;
+  cancel(io);
+  return -PIE_ENOTSUP;
 }
 
 /* An application may read on when the last send has begun, as in close() of what it returned. */
 static int after_last_send(struct pie_request *request) {
   struct pie_io *io = &request->io;
   pie_mutex_lock(&io->lock);
-  bool parting = io->parting;
+  while (io->parting && io->active)
+    pie_cond_wait(&io->done, &io->lock);
+  bool failed = io->parting && io->error;
   pie_mutex_unlock(&io->lock);
-  int err = parting ? wait_for(io) : 0;
-  if (err)
+  if (failed)
     request->response.state = PIE_RESPONSE_BROKEN;
-  return err;
+  return failed ? -PIE_EGONE : 0;
 }
 
 int64_t pie_io_read(struct pie_request *request, void *buffer, size_t n) {
-  int err = open(request);
-  err = err ? err : after_last_send(request);
+  int err = after_last_send(request);
+  err = err ? err : begin(request, false);
   if (err)
-    return err;
-  if (!begin(&request->io, false))
-    return -PIE_EGONE;
+    return err == -PIE_ESTATE ? -PIE_EGONE : err;
   err = pie_ecb_read_async(request->ecb, buffer, n);
   if (err) {
     cancel(&request->io);
@@ -155,11 +157,10 @@ static bool keep(struct pie_io *io, const HSE_RESPONSE_VECTOR *vector) {
 
 int pie_io_send_last(struct pie_request *request, const HSE_RESPONSE_VECTOR *vector) {
   struct pie_io *io = &request->io;
-  if (!request->pended || !keep(io, vector) || open(request)) {
-    let_go(io);
+  if (!request->pended || !pie_door_quirks(request->door)->async)
     return -PIE_ENOTSUP;
-  }
-  if (!begin(io, true)) { /* a thread of the application's still reads */
+  /* Not where a thread of the application's still reads, either. */
+  if (!keep(io, vector) || begin(request, true)) {
     let_go(io);
     return -PIE_ENOTSUP;
   }
@@ -193,11 +194,9 @@ void pie_io_end(struct pie_io *io) {
 int pie_io_pass_on(struct pie_request *request, const char *url, int *status) {
   HSE_EXEC_URL_INFO info = {.pszUrl = (LPSTR)(uintptr_t)url,
                             .dwExecUrlFlags = HSE_EXEC_URL_IGNORE_CURRENT_INTERCEPTOR};
-  int err = open(request);
+  int err = begin(request, false);
   if (err)
     return err;
-  if (!begin(&request->io, false))
-    return -PIE_ESTATE;
   err = pie_ecb_exec_url(request->ecb, &info);
   if (err)
     cancel(&request->io);
