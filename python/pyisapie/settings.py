@@ -98,6 +98,9 @@ def _as_text(value: Any, where: str) -> str:
     raise SettingError(f"{where}: a text, a number, true, false or a list of texts is wanted.")
 
 
+FILES = ("root", "log", "crash-log", "access-log-file")  # taken from the file's place
+
+
 def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
     """The settings in a file, checked: name to text. Relative folders are taken from its place."""
     try:
@@ -120,8 +123,9 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
         if not isinstance(mounts, dict):
             raise SettingError(f'{where}: [mounts] is a table such as "/shop" = "shop:app".')
         values["app"] = ",".join(f"{k}={_as_text(v, where)}" for k, v in mounts.items())
-    if "root" in values:
-        values["root"] = str(Path(path).parent.joinpath(values["root"]).resolve())
+    for name in FILES:
+        if values.get(name, "-") != "-":
+            values[name] = str(Path(path).parent.joinpath(values[name]).resolve())
     return values
 
 

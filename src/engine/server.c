@@ -48,7 +48,7 @@ PyObject *pie_server_impersonate(PyObject *module, PyObject *on) {
   (void)module;
   if (!call || begins < 0)
     return NULL;
-  if (!begins && !taken) {
+  if (!begins && taken <= call->engine->config.impersonate) {
     PyErr_SetString(PyExc_RuntimeError, "this thread does not act as a user");
     return NULL;
   }

@@ -285,6 +285,8 @@ static void op_abort(struct pie_request *request) { pie_ecb_close(request->ecb);
 static void op_expire(struct pie_request *request, const struct pie_failure *failure) {
   pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
                pie_str_from(failure->summary));
+  if (request->response.state == PIE_RESPONSE_DONE)
+    return; /* the client has it, or gets it by a send that is pending */
   if (request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure))
     return; /* the response is done: all that comes is refused, and finish() finds it so */
   pie_response_break_off(request);
