@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness.paths import APPS, command
 from harness.serve import Serve, run
+from pyisapie import settings
 
 WRONG_VALUES = {
     "workers": ["0", "-1", "two", "1.5", "99999999999"],
@@ -206,6 +207,15 @@ def test_root_is_where_the_file_lies(serve: Callable[..., Serve], tmp_path: Path
     server = serve("", "--config", str(config), root=None)
     with server.client() as client:
         assert client.get("/").body == b"one"
+
+
+def test_files_are_named_from_where_the_settings_lie(tmp_path: Path) -> None:
+    (tmp_path / "pyisapie.toml").write_text('root = "app"\naccess-log-file = "logs/access"\n')
+    values = settings.read_file(tmp_path / "pyisapie.toml")
+    assert values == {
+        "root": str(tmp_path / "app"),
+        "access-log-file": str(tmp_path / "logs" / "access"),
+    }
 
 
 def test_the_list_can_be_cut_short() -> None:
