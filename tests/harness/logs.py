@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import windows
+
 # "<time> <pid> LEVEL [request-id] text"; httpd puts nothing before what the door writes to stderr.
 ENTRY = re.compile(
     r"^(?P<time>\d{4}-\d\d-\d\d\S*(?: \d\S*)?) (?P<pid>\d+) "
@@ -35,6 +37,7 @@ class Log:
 
     def text(self, since: int = 0) -> str:
         """What the file holds from a mark on."""
+        windows.settle(self.path)
         if not self.path.exists():
             return ""
         with self.path.open("rb") as file:
@@ -43,6 +46,7 @@ class Log:
 
     def mark(self) -> int:
         """The end of the file as it is now."""
+        windows.settle(self.path)
         return self.path.stat().st_size if self.path.exists() else 0
 
     def entries(self, since: int = 0) -> list[Entry]:

@@ -8,9 +8,12 @@ Their standard streams are pipes: CPython refuses to start under Wine when they 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import termios
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,8 +97,24 @@ def make_environment(folder: Path) -> Path:
     return folder / "Lib" / "site-packages"
 
 
+_pipes: dict[str, int] = {}  # of each file: the pipe that it is copied from
+
+
 def to_file(file: BinaryIO) -> BinaryIO:
     """The writing end of a pipe, whose bytes go to the file."""
-    copier = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
-    assert copier.stdin
-    return copier.stdin  # type: ignore[return-value]
+    reader, writer = os.pipe()
+    subprocess.Popen(["cat"], stdin=reader, stdout=file)
+    if file.name in _pipes:
+        os.close(_pipes[file.name])
+    _pipes[file.name] = reader
+    return os.fdopen(writer, "wb")
+
+
+def settle(path: Path) -> None:
+    """Wait until the file has what has been written so far."""
+    reader = _pipes.get(str(path))
+    if reader is None:
+        return
+    while int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, bytes(4)), "little"):
+        time.sleep(0.002)
+    time.sleep(0.01)  # the copier writes what it has read
