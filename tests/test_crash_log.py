@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from harness import process, windows
 from harness.client import NoResponse
+from harness.paths import TEST_MODE
 from harness.serve import Serve
 from harness.site import Site
 
 
+@pytest.mark.skipif(
+    TEST_MODE == "isolated",
+    reason="faulthandler shows the main interpreter only; test_modes.py has what remains",
+)
 def test_a_crash_leaves_a_stack(serve: Callable[..., Serve], tmp_path: Path) -> None:
     log = tmp_path / "crash.log"
     site = serve("crash:app", "--crash-log", windows.native(log)).site()

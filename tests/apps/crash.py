@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends the process by a fault of a C library's; ?not answers."""
+"""Ends the process as a fatal error of C code does; ?not answers."""
 
 from __future__ import annotations
 
-import faulthandler
+import os
 
 from tools import TEXT, Body, Environ, StartResponse, query
 
 
 def fall() -> None:
-    faulthandler._sigsegv()  # type: ignore[attr-defined]
+    os.abort()
 
 
 def app(environ: Environ, start_response: StartResponse) -> Body:
