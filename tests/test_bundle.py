@@ -16,8 +16,12 @@ import pytest
 from harness import serve, windows
 from harness.client import Response
 from harness.httpd import Httpd, Unavailable
-from harness.paths import REPO, environment
+from harness.paths import REPO, TEST_MODE, environment
 from harness.serve import Serve
+
+pytestmark = pytest.mark.skipif(
+    TEST_MODE not in ("", "main"), reason="a bundle has a Python of its own, which knows one mode"
+)
 
 TARGET = "windows" if windows.NAME else "linux"
 SUFFIX = ".zip" if windows.NAME else ".tar.gz"
@@ -30,6 +34,7 @@ gunicorn==23.0.0; sys_platform == "linux" and python_version == "3.13"
 APP = """\
 import json, os, sqlite3, ssl, sys
 import flask, markupsafe._speedups
+
 
 app = flask.Flask(__name__)
 
