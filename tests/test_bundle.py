@@ -35,7 +35,6 @@ APP = """\
 import json, os, sqlite3, ssl, sys
 import flask, markupsafe._speedups
 
-
 app = flask.Flask(__name__)
 
 @app.get("/")
