@@ -24,8 +24,9 @@ def app(environ: Environ, start_response: StartResponse) -> Body:
     options = query(environ)
     name = options["name"]
     if "release" in options:
+        before = asked[name]  # the release lets another thread ask for the next one at once
         gates[name].release()
-        return send_json(start_response, asked[name])
+        return send_json(start_response, before)
     gates[name] = threading.Semaphore(0)
     start_response("200 OK", TEXT)
     return _parts(name, int(options["count"]))
