@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness.paths import APPS
 
 OURS, QUIRKS, IIS, APACHE = "ours", "quirks", "iis", "apache"
 HOSTS: tuple[str, ...] = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
+if windows.NAME and not os.environ.get("TEST_ALL"):
+    HOSTS = (OURS, IIS)  # mod_isapi itself has its turn in ./dev test windows-httpd
 if windows.HTTPD:
     HOSTS = (APACHE,)  # the others have had their turn
 
