@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import windows
+from harness import process, windows
 from harness.serve import Serve
 
 COUNT, SIZE = 3000, 64 * 1024
@@ -22,6 +22,8 @@ def test_no_line_is_lost(serve: Callable[..., Serve], tmp_path: Path) -> None:
         with server.client() as client:
             for n in range(number, number + 100):
                 assert client.get(f"/{n}?{'x' * 100}").status == 200
+    last = f"GET /{COUNT - 1}?"  # its line is written when it has its answer
+    process.eventually(lambda: last in log.read_text(), "the last line is written")
     server.stop()
     files = [log, *tmp_path.glob("access.txt.*")]
     assert len(files) > 3
