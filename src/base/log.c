@@ -39,7 +39,7 @@ static bool add_escaped(struct pie_buf *line, struct pie_str text) {
 }
 
 static bool is_written(const struct pie_log *log, enum pie_log_level level) {
-  return log && (level <= log->level || level == PIE_LOG_APP);
+  return log && (level <= __atomic_load_n(&log->level, __ATOMIC_RELAXED) || level == PIE_LOG_APP);
 }
 
 void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pie_str id,
@@ -58,7 +58,7 @@ void pie_log_text(const struct pie_log *log, enum pie_log_level level, struct pi
     pie_buf_adds(&line, " [cut]");
   pie_buf_adds(&line, "\n");
   if (line.p)
-    log->write(log->context, line.p, line.n);
+    log->write(__atomic_load_n(&log->context, __ATOMIC_ACQUIRE), line.p, line.n);
   pie_buf_free(&line);
 }
 

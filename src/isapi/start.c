@@ -110,10 +110,10 @@ static struct pie_log_file *open_log_file(struct pie_door *door) {
 
 static void use_log_file(struct pie_door *door, struct pie_log_file *file) {
   door->log_file = file;
-  door->log.level = pie_settings_log_level(&door->settings);
+  __atomic_store_n(&door->log.level, pie_settings_log_level(&door->settings), __ATOMIC_RELAXED);
   door->log.write = pie_log_file_write;
   door->log.stamp = pie_log_stamp;
-  door->log.context = file;
+  __atomic_store_n(&door->log.context, file, __ATOMIC_RELEASE);
 }
 
 static bool open_log(struct pie_door *door) {
@@ -274,7 +274,7 @@ static bool read_settings_file(struct pie_door *door) {
   door->file_read = had_log || !door->settings.text[PIE_SET_LOG] || switch_log(door);
   if (!door->file_read)
     return false;
-  door->log.level = pie_settings_log_level(&door->settings);
+  __atomic_store_n(&door->log.level, pie_settings_log_level(&door->settings), __ATOMIC_RELAXED);
   if (door->log_file)
     limit_log(door, door->log_file);
   return true;

@@ -59,9 +59,11 @@ struct pie_log_file *pie_log_file_open(const char *path, char *why, size_t why_s
 }
 
 void pie_log_file_limit(struct pie_log_file *file, int64_t size, int keep) {
-  file->size_max = size;
+  pthread_mutex_lock(&file->turning); /* others may just write to it */
   file->keep = keep;
-  file->unseen = LOOK_EVERY;
+  __atomic_store_n(&file->size_max, size, __ATOMIC_RELAXED);
+  __atomic_store_n(&file->unseen, LOOK_EVERY, __ATOMIC_RELAXED);
+  pthread_mutex_unlock(&file->turning);
 }
 
 /* False: somebody has renamed it already. */
@@ -96,7 +98,7 @@ static void turn_over(struct pie_log_file *file) {
 }
 
 static void count(struct pie_log_file *file, size_t n) {
-  if (!file->path || !file->size_max ||
+  if (!file->path || !__atomic_load_n(&file->size_max, __ATOMIC_RELAXED) ||
       __atomic_add_fetch(&file->unseen, (int64_t)n, __ATOMIC_RELAXED) < LOOK_EVERY ||
       pthread_mutex_trylock(&file->turning))
     return;
