@@ -36,8 +36,9 @@ struct pie_call {
   uint64_t number;      /* of all calls */
   unsigned long thread; /* Python's name for the one that runs it, */
   PyThreadState *thread_state;
-  int64_t began_ms;
+  int64_t began_ms, due_ms;
   atomic_int hold;     /* threads that use the request now, or the clock */
+  bool spared;         /* it used the request when it was due, and has one tick more */
   atomic_bool expired; /* its time is over */
   bool noted, raised;  /* its stack is logged; RequestTimeout is raised in its thread */
   bool ending;         /* its thread is about to end it */

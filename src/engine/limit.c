@@ -44,6 +44,7 @@ void pie_limit_begin(struct pie_call *call) {
   call->thread_state = PyThreadState_Get();
   pie_mutex_lock(&clock->lock);
   call->began_ms = pie_clock_ms();
+  call->due_ms = call->began_ms + call->engine->config.request_timeout_ms;
   call->number = ++clock->last_number;
   call->next_running = clock->running;
   call->previous_running = NULL;
@@ -105,14 +106,25 @@ void pie_limit_enter_last(struct pie_call *call) {
 
 /* ---- the clock ---- */
 
+static int64_t tick_of(const struct pie_engine *engine) {
+  int64_t tick = engine->config.request_timeout_ms / 10;
+  return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
+}
+
 /* With the lock held, which is given up meanwhile; the call is not about to end. */
 static void expire(struct pie_clock *clock, struct pie_call *call) {
   int nobody = 0;
-  atomic_store(&call->expired, true);
   if (!atomic_compare_exchange_strong(&call->hold, &nobody, CLOCK_IS_IN)) {
+    if (!call->spared) { /* it may be about to answer */
+      call->spared = true;
+      call->due_ms = pie_clock_ms() + tick_of(call->engine);
+      return;
+    }
+    atomic_store(&call->expired, true);
     call->engine->ops->abort(call->request); /* it waits for its client */
     return;
   }
+  atomic_store(&call->expired, true);
   pie_mutex_unlock(&clock->lock);
   call->engine->ops->expire(call->request, &too_long);
   pie_mutex_lock(&clock->lock);
@@ -132,11 +144,11 @@ static void give_up(struct pie_clock *clock, struct pie_call *call) {
                    "this server cannot replace its process: restart it");
 }
 
-/* With the lock held. The first call that is due, or NULL. */
-static struct pie_call *find_due(struct pie_clock *clock, int64_t limit_ms, bool expired) {
-  int64_t due = pie_clock_ms() - limit_ms;
+/* With the lock held. The first call that was due so long ago, or NULL. */
+static struct pie_call *find_due(struct pie_clock *clock, int64_t ago_ms, bool expired) {
+  int64_t due_ms = pie_clock_ms() - ago_ms;
   for (struct pie_call *call = clock->running; call; call = call->next_running) {
-    if (call->began_ms <= due && !call->ending && atomic_load(&call->expired) == expired)
+    if (call->due_ms <= due_ms && !call->ending && atomic_load(&call->expired) == expired)
       return call;
   }
   return NULL;
@@ -147,7 +159,7 @@ static void look(struct pie_engine *engine) {
   struct pie_clock *clock = &engine->clock;
   const struct pie_engine_config *config = &engine->config;
   struct pie_call *call;
-  while ((call = find_due(clock, config->request_timeout_ms, false))) {
+  while ((call = find_due(clock, 0, false))) {
     struct pie_world *world = call->world;
     expire(clock, call);
     pie_mutex_unlock(&clock->lock);
@@ -157,14 +169,9 @@ static void look(struct pie_engine *engine) {
     pie_mutex_unlock(&world->lock);
     pie_mutex_lock(&clock->lock);
   }
-  call = find_due(clock, config->request_timeout_ms + config->recycle_timeout_ms, true);
+  call = find_due(clock, config->recycle_timeout_ms, true);
   if (call)
     give_up(clock, call);
-}
-
-static int64_t tick_of(const struct pie_engine *engine) {
-  int64_t tick = engine->config.request_timeout_ms / 10;
-  return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
 }
 
 static void clock_main(void *arg) {
