@@ -534,7 +534,7 @@ def test_a_folder_that_is_missing_at_the_start(serve: Start, tmp_path: Path) -> 
     try:
         server = serve("hello:app", env=env)
     except StartError as error:
-        assert "there is no folder" in str(error)  # noqa: PT017
+        assert "there is no folder" in str(error)
     else:
         assert server.client().get("/hello").status == 500
         server.log.wait("The setting static names the folder")
