@@ -345,8 +345,9 @@ static BOOL send_rest(struct async what) {
   return TRUE;
 }
 
-/* A response that is a file, in our own way: what the client takes at once is sent by this thread,
- * which never waits for it. The completion may come before this is back. */
+/* A response that is a file, for an extension that knows us (HttpExtensionIdle): what the client
+ * takes at once is sent by this thread, which never waits for it. The completion may come before
+ * this is back. */
 static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   const HSE_VECTOR_ELEMENT *e = v->lpElementArray;
   struct async rest = {.x = x,
@@ -381,7 +382,8 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
     return breach(x, wrong);
   if (!(v->dwFlags & HSE_IO_ASYNC))
     return vector_now(x, v);
-  if (!x->conn->worker->iis && x->completion && !x->io_active && is_one_file(v))
+  const struct pie_worker *worker = x->conn->worker;
+  if (worker->extension.idle && x->completion && !x->io_active && is_one_file(v))
     return send_whole_file(x, v);
   return start_async((struct async){.x = x,
                                     .what = ASYNC_VECTOR,
