@@ -119,6 +119,12 @@ struct pie_door_ops {
    * has begun or another thread reads, -PIE_EGONE. Then only finish() may follow. */
   int (*pass_on)(struct pie_request *request, const char *url, int *status);
 
+  /* (blocks) Answers with the file at path, which is decoded, below the folder root. 0: done, then
+   * only finish() may follow; -PIE_ENOENT: there is no such file, and nothing was sent. of_pages:
+   * the folder has source, which is not sent. */
+  int (*serve_file)(struct pie_request *request, const char *root, struct pie_str path,
+                    bool of_pages);
+
   /* The token of the user who asks (a HANDLE of the server's), or 0. */
   intptr_t (*token)(struct pie_request *request);
 
@@ -165,6 +171,7 @@ struct pie_engine_config {
   bool impersonate;           /* applications act as the user who asks */
   bool tokens;                /* the server gives tokens of users */
   const char *crash_log;      /* the file for Python's stacks at a crash, or NULL */
+  const char *package;        /* that has the handler of pages, or NULL */
   bool reload;                /* watch the application's files */
   int log_level;
 };

@@ -26,6 +26,7 @@ GROUPS = {
     "what to serve": (
         "app",
         "root",
+        "package",
         "config",
         "script-name",
         "home",

@@ -212,6 +212,7 @@ static bool find_python(struct pie_door *door) {
 
 static struct pie_engine_config config_of(struct pie_door *door) {
   const struct pie_settings *settings = &door->settings;
+  const char *package = pie_settings_text(settings, PIE_SET_PACKAGE);
   return (struct pie_engine_config){
       .executable = door->python.executable,
       .home = door->python.home,
@@ -229,6 +230,7 @@ static struct pie_engine_config config_of(struct pie_door *door) {
       .impersonate = settings->number[PIE_SET_IMPERSONATE] != 0,
       .tokens = door->quirks.async,
       .crash_log = pie_settings_text(settings, PIE_SET_CRASH_LOG),
+      .package = package && *package ? package : door->python.package,
       .reload = settings->number[PIE_SET_RELOAD] != 0,
       .log_level = (int)door->log.level,
   };
