@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 5
+#define PIE_ENGINE_ABI 6
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -119,9 +119,11 @@ struct pie_door_ops {
    * has begun or another thread reads, -PIE_EGONE. Then only finish() may follow. */
   int (*pass_on)(struct pie_request *request, const char *url, int *status);
 
-  /* (blocks) Answers with the file at path, which is decoded, below the folder root. 0: done, then
-   * only finish() may follow; -PIE_ENOENT: there is no such file, and nothing was sent. of_pages:
-   * the folder has source, which is not sent. */
+  /* (blocks) Answers from the file below root that path ("/css/a.css", decoded) names, as the
+   * setting static does; of_pages: root holds source as well, and names of source, settings and
+   * data are not found. A user's token that the thread has taken counts. 0: then only finish() may
+   * follow. -PIE_ENOENT: there is no such file; -PIE_EIO: root cannot be used, and the log says
+   * why; both: nothing has been said yet. -PIE_ESTATE when the response has begun, -PIE_EGONE. */
   int (*serve_file)(struct pie_request *request, const char *root, struct pie_str path,
                     bool of_pages);
 

@@ -28,6 +28,9 @@
   X(SCRIPT_NAME, "script-name", TEXT, "", 0, 0, DOOR,                                              \
     "the path below which the site lies, when the web server cannot tell: SCRIPT_NAME for "        \
     "requests below it; / is the root (default: as the web server says)")                          \
+  X(STATIC, "static", TEXT, "", 0, 0, DOOR,                                                        \
+    "folders whose files are served without Python, each below its path in the site: "             \
+    "/static=FOLDER,/media=FOLDER")                                                                \
   X(HOME, "home", TEXT, "", 0, 0, DOOR,                                                            \
     "the Python to use: a virtual environment or an installation (default: found from the "        \
     "extension's own place)")                                                                      \
