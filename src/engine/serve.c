@@ -51,14 +51,14 @@ static bool is_in_vain(struct pie_call *call) {
 void pie_serve(struct pie_call *call) {
   struct pie_failure failure = {0};
   if (is_in_vain(call)) {
-    pie_engine_log(call->engine, PIE_LOG_INFO, call->info->id,
-                   "the client went away while the request waited for its turn");
+    pie_call_log(call, PIE_LOG_INFO, "the client went away while the request waited for its turn");
     pie_call_finish(call, false);
     return;
   }
   call->state = call->world->state;
   pie_call_set_current(call);
   struct pie_site *site = pie_site_get(call->world, call->info, &failure);
+  call->site = site;
   const struct pie_mount *mount = site ? pie_site_route(site, call->info->path_info) : NULL;
   if (!site) {
     pie_call_fail(call, &failure);

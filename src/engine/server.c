@@ -94,7 +94,7 @@ void pie_server_end(struct pie_call *call) {
   if (!taken)
     return;
   if (taken > call->engine->config.impersonate)
-    pie_engine_log(call->engine, PIE_LOG_WARNING, PIE_STR(""),
+    pie_engine_log(call->engine, PIE_LOG_WARNING,
                    "the application has not ended pyisapie.windows.impersonate: ended for it");
   taken = 1;
   give_back();

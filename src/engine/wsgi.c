@@ -93,8 +93,8 @@ static int send_iterable(struct pie_call *call, PyObject *result) {
     if (!over)
       err = send_item(call, item, single ? PIE_WRITE_FINAL : 0);
     else if (PyObject_IsTrue(item))
-      pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
-                     "the body said it had one item, but has more: they were dropped");
+      pie_call_log(call, PIE_LOG_WARNING,
+                   "the body said it had one item, but has more: they were dropped");
     over = single;
     Py_DECREF(item);
   }
@@ -146,15 +146,13 @@ static int run(struct pie_call *call, PyObject *app, PyObject *env) {
 static void end_failed(struct pie_call *call) {
   if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
     PyErr_Clear();
-    pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
-                   "the request that took too long has ended");
+    pie_call_log(call, PIE_LOG_WARNING, "the request that took too long has ended");
     pie_call_finish(call, false);
     return;
   }
   if (call->gone) {
     PyErr_Clear();
-    pie_engine_log(call->engine, PIE_LOG_DEBUG, call->info->id,
-                   "the client went away before it had the whole response");
+    pie_call_log(call, PIE_LOG_DEBUG, "the client went away before it had the whole response");
     pie_call_finish(call, false);
     return;
   }
