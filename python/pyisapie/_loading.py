@@ -225,8 +225,24 @@ def bundled_app() -> str:
     return os.path.join(top, "app") if os.path.isfile(os.path.join(top, "bundle.json")) else ""
 
 
+def _choose_log(values: dict[str, str]) -> None:
+    """Have this site logged where its own file says; else with the process."""
+    size, keep = (
+        _engine.check_setting(name, values[name]) if name in values else -1
+        for name in ("log-size", "log-keep")
+    )
+    try:
+        _engine.choose_log(values.get("log", ""), size, keep, values.get("log-level", ""))
+    except ValueError as error:
+        raise LoadError(
+            f"The application has no log: {error}.",
+            "Choose a folder that the server's account may write to (setting: log).",
+        ) from error
+
+
 def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     """Complete what the server gives with what pyisapie.toml says: (app, root)."""
+    values: dict[str, str] = {}
     root = root or ("" if config else bundled_app())
     path = config or (os.path.join(root, FILE_NAME) if root else "")
     if config or (path and os.path.isfile(path)):
@@ -238,6 +254,7 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
             raise LoadError(str(error), "Mend the settings file.", None) from error
         app = app or values.get("app", "")
         root = root or values.get("root", os.path.dirname(os.path.abspath(path)))
+    _choose_log(values)
     if not app:
         raise LoadError(
             "No application is configured.",

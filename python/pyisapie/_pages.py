@@ -117,15 +117,16 @@ class Page:
     """One file: a module with a Request(), which is imported once; or a script, which runs anew
     for each request."""
 
-    def __init__(self, file: str, stamp: tuple[int, ...], source: bytes, url: str) -> None:
+    def __init__(self, file: str, stamp: list[int], source: bytes, name: str) -> None:
         self.file = file
         self.stamp = stamp
+        self.source = source
         self.look_at = 0.0
         self.code: CodeType = compile(source, file, "exec", dont_inherit=True)
         self.request: Callable[[], object] | None = None
         self.is_script = not _assigns(source, file, "Request")
         if not self.is_script:
-            self._import("page:" + url)
+            self._import("page:" + name)
 
     def _import(self, name: str) -> None:
         module = ModuleType(name)
@@ -165,11 +166,6 @@ def _assigns(source: bytes, file: str, name: str) -> bool:
     return symbol.is_assigned() or symbol.is_imported()
 
 
-def _stamp(file: str) -> tuple[int, ...]:
-    status = os.stat(file)
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
-
-
 # ---- a document root ----
 
 
@@ -179,7 +175,7 @@ class Pages:
     def __init__(self, folder: str, config: ModuleType) -> None:
         self.folder = folder
         self._lock = RLock()
-        self._pages: dict[str, Page] = {}  # by file
+        self._pages: dict[str, Page] = {}  # by the file's name in the folder
         self._names: dict[str, Page] = {}  # by path
         self._look_seconds = 0.0 if getattr(config, "Debug", False) else LOOK_SECONDS
         self.interpreter_map = getattr(config, "InterpreterMap", None)
@@ -233,25 +229,18 @@ class Pages:
 
     def _load(self, target: str) -> Page:
         with self._lock:
-            page = self._names.get(target)
-            if page is None or not self._is_current(page):
-                page = self._read(target)
+            page = self._read(target)
             page.look_at = time.monotonic() + self._look_seconds
             return page
 
-    def _is_current(self, page: Page) -> bool:
-        try:
-            return _stamp(page.file) == page.stamp
-        except OSError:
-            return False
-
     def _read(self, target: str) -> Page:
-        source, file, *stamp = _engine.read_source(
-            self.folder, target.encode("latin-1"), SOURCE_MAX
-        )
-        page = self._pages.get(file)
-        if page is None or page.stamp != tuple(stamp):
-            page = self._pages[file] = Page(file, tuple(stamp), source, target)
+        """The page in a file, read anew if it has changed."""
+        path = target.removeprefix("/").encode("latin-1")
+        source, name, *stamp = _engine.read_source(self.folder, path, SOURCE_MAX)
+        page = self._pages.get(name)
+        if page is None or page.stamp != stamp or page.source != source:
+            file = os.path.join(self.folder, *name.split("/"))
+            page = self._pages[name] = Page(file, stamp, source, name)
         return page
 
 
@@ -409,11 +398,3 @@ class _Lazy:
         if self._request is None:
             self._request = _find_handler(self._package)
         return self._request()
-
-
-def _tmp_read_source(root, path, limit):
-    file = os.path.realpath(os.path.join(root, os.fsdecode(path.lstrip(b"/"))))
-    if not file.startswith(root + os.sep) or not os.path.isfile(file): raise FileNotFoundError(file)
-    with open(file, "rb") as f: data = f.read()
-    return (data, file, *_stamp(file))
-_engine.read_source = _tmp_read_source

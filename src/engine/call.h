@@ -43,6 +43,10 @@ void pie_call_fail(struct pie_call *call, const struct pie_failure *failure);
  * to tell, and the log. */
 void pie_call_end_failed(struct pie_call *call);
 
+/* Whose its entries in the log are. */
+struct pie_log_origin pie_call_origin(const struct pie_call *call);
+void pie_call_log(const struct pie_call *call, enum pie_log_level level, const char *text);
+
 /* Takes the exception that is set and writes it, with its traceback, to the log. */
 void pie_call_log_exception(struct pie_call *call, const char *where);
 

@@ -25,11 +25,12 @@ struct pie_call {
   struct pie_world *world;
   struct pie_request *request;
   const struct pie_request_info *info;
-  struct pie_state *state; /* of the interpreter that serves it */
-  PyObject *start;         /* the start_response object, while the application runs */
-  struct pie_call *next;   /* in the queue, or in the list of free ones */
-  int64_t queued_us;       /* when it was put there, and */
-  int64_t began_us;        /* when it was taken from the queue */
+  struct pie_state *state;     /* of the interpreter that serves it */
+  const struct pie_site *site; /* that it is for, once that is loaded */
+  PyObject *start;             /* the start_response object, while the application runs */
+  struct pie_call *next;       /* in the queue, or in the list of free ones */
+  int64_t queued_us;           /* when it was put there, and */
+  int64_t began_us;            /* when it was taken from the queue */
 
   /* With a time limit (see limit.h): */
   struct pie_call *next_running, *previous_running;
@@ -177,7 +178,7 @@ void pie_runtime_stop(struct pie_engine *engine, int timeout_ms);
 /* serve.c: runs one request to its end, in the interpreter that this thread is in. */
 void pie_serve(struct pie_call *call);
 
-void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
-                    const char *text);
+/* What belongs to no request and no site. */
+void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, const char *text);
 
 #endif

@@ -70,9 +70,9 @@ static struct pie_world *ensure(struct pie_engine *engine, const char *name, int
   if (pie_world_start_isolated(guest) == 0)
     return guest;
   guest->failed_ms = pie_clock_ms();
-  pie_engine_log(engine, PIE_LOG_ERROR, PIE_STR(""), engine->failure.summary);
+  pie_engine_log(engine, PIE_LOG_ERROR, engine->failure.summary);
   if (engine->failure.detail)
-    pie_engine_log(engine, PIE_LOG_ERROR, PIE_STR(""), engine->failure.detail);
+    pie_engine_log(engine, PIE_LOG_ERROR, engine->failure.detail);
   return NULL;
 }
 

@@ -15,15 +15,17 @@
 
 #include <stdlib.h>
 
+enum { WHY_MAX = 512 };
+
 static struct pie_engine *the_engine;
 
 struct pie_engine *pie_engine_get(void) {
   return the_engine;
 }
 
-void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
-                    const char *text) {
-  engine->ops->log(engine->door, level, id, pie_str_from(text));
+void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, const char *text) {
+  struct pie_log_origin nobody = {.id = PIE_STR("")};
+  engine->ops->log(engine->door, &nobody, level, pie_str_from(text));
 }
 
 /* ---- the table for the door ---- */
@@ -85,9 +87,9 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   if (!engine)
     Py_RETURN_NONE;
   struct pie_call *call = pie_call_current();
-  struct pie_str id = call ? call->info->id : PIE_STR("");
+  struct pie_log_origin origin = call ? pie_call_origin(call) : pie_site_origin(pie_site_loading());
   PyThreadState *state = pie_interp_release();
-  engine->ops->log(engine->door, level, id, (struct pie_str){text, (size_t)n});
+  engine->ops->log(engine->door, &origin, level, (struct pie_str){text, (size_t)n});
   pie_interp_retake(state);
   Py_RETURN_NONE;
 }
@@ -113,6 +115,27 @@ static PyObject *module_kept(PyObject *module, PyObject *unused) {
   if (!kept.n)
     Py_RETURN_NONE;
   return PyBytes_FromStringAndSize(kept.p, (Py_ssize_t)kept.n);
+}
+
+PyDoc_STRVAR(choose_log_doc,
+             "choose_log(path, size, keep, level)\n--\n\nHave what concerns the site that this "
+             "thread loads written to a log of its own.\n\nAn empty path, an empty level and -1 "
+             "mean: as the process's. ValueError: it cannot be written.");
+
+static PyObject *module_choose_log(PyObject *module, PyObject *args) {
+  (void)module;
+  struct pie_log_choice choice;
+  long long size;
+  char why[WHY_MAX];
+  if (!PyArg_ParseTuple(args, "sLis:choose_log", &choice.path, &size, &choice.keep, &choice.level))
+    return NULL;
+  const struct pie_site *site = pie_site_loading();
+  if (!the_engine || !site)
+    Py_RETURN_NONE;
+  choice.size = size;
+  struct pie_log_origin origin = pie_site_origin(site);
+  int err = the_engine->ops->choose_log(the_engine->door, &origin, &choice, why, sizeof why);
+  return err ? PyErr_Format(PyExc_ValueError, "%s", why) : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(settings_doc, "settings()\n--\n\nThe table of settings: a list of tuples (name, type, "
@@ -179,6 +202,7 @@ static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
     {"log", module_log, METH_VARARGS, log_doc},
+    {"choose_log", module_choose_log, METH_VARARGS, choose_log_doc},
     {"offer", pie_owner_offer, METH_NOARGS,
      "offer()\n--\n\nSay that this thread, Python's main one, will call own()."},
     {"own", pie_owner_own, METH_NOARGS,

@@ -197,8 +197,8 @@ static void answer_nothing(struct pie_call *call) {
 static void pass_on(struct pie_call *call) {
   struct pie_page *page = call->page;
   if (page->begun) {
-    pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
-                   "the handler has returned True after it has begun its response: it stands");
+    pie_call_log(call, PIE_LOG_WARNING,
+                 "the handler has returned True after it has begun its response: it stands");
     pie_call_finish(call, send_rest(call) == 0);
     PyErr_Clear();
     return;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/call.h"
 #include "engine/wsgi.h"
+#include "platform/platform.h"
 
 #include <string.h>
 
@@ -442,6 +443,55 @@ static PyObject *page_body(PyObject *module, PyObject *unused) {
   return Py_XNewRef(pie_page_input(call));
 }
 
+/* ---- a page's file ---- */
+
+static PyObject *no_file(int err, const char *path) {
+  PyObject *type = err == -PIE_ENOMEM   ? PyExc_MemoryError
+                   : err == -PIE_EDENIED ? PyExc_PermissionError
+                   : err == -PIE_EIO     ? PyExc_OSError
+                                         : PyExc_FileNotFoundError;
+  return PyErr_Format(type, "%s: %s", path, pie_error_text(err));
+}
+
+static PyObject *read_whole(const struct pie_file_below *found) {
+  PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)found->size);
+  uint64_t at = 0;
+  while (bytes && at < found->size) {
+    int64_t got = pie_file_read_at(found->file, at, PyBytes_AS_STRING(bytes) + at,
+                                   (size_t)(found->size - at));
+    if (got <= 0) { /* it has shrunk: what is read later will have another stamp */
+      PyErr_SetString(PyExc_OSError, "the file cannot be read to its end");
+      Py_CLEAR(bytes);
+    } else {
+      at += (uint64_t)got;
+    }
+  }
+  return bytes;
+}
+
+/* read_source(folder, path, most): (bytes, name below the folder, time of change, size, number). */
+static PyObject *page_read_source(PyObject *module, PyObject *args) {
+  const char *folder, *path;
+  Py_ssize_t length, most;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "sy#n:read_source", &folder, &path, &length, &most))
+    return NULL;
+  struct pie_file_below *found = PyMem_Malloc(sizeof *found);
+  if (!found)
+    return PyErr_NoMemory();
+  int err = pie_file_open_below(folder, (struct pie_str){path, (size_t)length}, found);
+  PyObject *result = err ? no_file(err, path) : NULL;
+  if (!err && found->size > (uint64_t)most)
+    PyErr_Format(PyExc_OSError, "%s has more than %zd bytes", path, most);
+  else if (!err)
+    result = Py_BuildValue("NsLKK", read_whole(found), found->name, (long long)found->changed_ns,
+                           (unsigned long long)found->size, (unsigned long long)found->id);
+  if (!err)
+    pie_file_close(found->file);
+  PyMem_Free(found);
+  return result;
+}
+
 PyMethodDef pie_page_methods[] = {
     {"Header", (PyCFunction)(void (*)(void))page_header, METH_VARARGS | METH_KEYWORDS, header_doc},
     {"Read", (PyCFunction)(void (*)(void))page_read, METH_VARARGS | METH_KEYWORDS, read_doc},
@@ -461,5 +511,8 @@ PyMethodDef pie_page_methods[] = {
      "page_print(text, /)\n--\n\nAdd to a script's output; False: this thread runs none."},
     {"page_body", page_body, METH_NOARGS,
      "page_body()\n--\n\nThe request body for a script, or None: this thread runs none."},
+    {"read_source", page_read_source, METH_VARARGS,
+     "read_source(folder, path, most, /)\n--\n\nThe bytes of a file below a folder, its true name "
+     "there, and its time of change, size and number. FileNotFoundError, PermissionError, OSError."},
     {NULL, NULL, 0, NULL},
 };

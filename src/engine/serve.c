@@ -70,6 +70,7 @@ static void serve_mounted(struct pie_call *call, const struct pie_mount *mount) 
 static const struct pie_mount *find_mount(struct pie_call *call, struct pie_world *world) {
   struct pie_failure failure = {0};
   struct pie_site *site = pie_site_get(world, call->info, &failure);
+  call->site = site;
   const struct pie_mount *mount = site ? pie_site_route(site, call->info->path_info) : NULL;
   if (!site) {
     pie_call_fail(call, &failure);
@@ -115,8 +116,7 @@ static void serve_by_map(struct pie_call *call, const struct pie_mount *mount) {
 
 void pie_serve(struct pie_call *call) {
   if (is_in_vain(call)) {
-    pie_engine_log(call->engine, PIE_LOG_INFO, call->info->id,
-                   "the client went away while the request waited for its turn");
+    pie_call_log(call, PIE_LOG_INFO, "the client went away while the request waited for its turn");
     pie_call_finish(call, false);
     return;
   }

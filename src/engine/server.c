@@ -94,7 +94,7 @@ void pie_server_end(struct pie_call *call) {
   if (!taken)
     return;
   if (taken > call->engine->config.impersonate)
-    pie_engine_log(call->engine, PIE_LOG_WARNING, PIE_STR(""),
+    pie_engine_log(call->engine, PIE_LOG_WARNING,
                    "the application has not ended pyisapie.windows.impersonate: ended for it");
   taken = 1;
   give_back();
@@ -176,8 +176,6 @@ static int pass_page(struct pie_call *call, const struct pie_mount *mount) {
   if (err != -PIE_ENOTSUP)
     return err;
   path = (struct pie_str){path.p + mount->length, path.n - mount->length};
-  if (!call->engine->ops->serve_file)
-    return -PIE_ENOENT;
   PyThreadState *state = pie_interp_release();
   err = call->engine->ops->serve_file(call->request, mount->folder, path, true);
   pie_interp_retake(state);

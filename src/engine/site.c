@@ -11,6 +11,16 @@
 
 enum { SITES_MAX = 256, RETRY_MS = 1000 };
 
+static PIE_THREAD_LOCAL const struct pie_site *loading;
+
+const struct pie_site *pie_site_loading(void) { return loading; }
+
+struct pie_log_origin pie_site_origin(const struct pie_site *site) {
+  if (!site)
+    return (struct pie_log_origin){.id = PIE_STR("")};
+  return (struct pie_log_origin){PIE_STR(""), site->app, site->root, site->config};
+}
+
 static char *copy(struct pie_str text) {
   char *out = malloc(text.n + 1);
   if (!out)
@@ -274,6 +284,7 @@ void pie_site_load(struct pie_world *world, struct pie_site *site) {
   struct pie_mount *mounts = NULL;
   size_t count = 0;
   struct pie_failure failure = {0};
+  loading = site;
   PyObject *answer = PyObject_CallMethod(world->support, "load", "sssi", site->app.p, site->root.p,
                                          site->config.p, (int)world->engine->config.reload);
   bool shaped = answer && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) >= 2;
@@ -284,6 +295,7 @@ void pie_site_load(struct pie_world *world, struct pie_site *site) {
   if (!good)
     failure = read_failure(shaped && PyTuple_GET_SIZE(answer) == 4 ? answer : NULL);
   Py_XDECREF(answer);
+  loading = NULL;
   pie_mutex_lock(&world->lock);
   pie_failure_free(&site->failure);
   site->failure = failure;

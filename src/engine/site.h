@@ -49,6 +49,11 @@ const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_s
 /* Loads the site for such a request in all worlds, at the same time. False: it failed somewhere. */
 bool pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info);
 
+/* The site that this thread is loading, or NULL; and whose its entries in the log are (of NULL: the
+ * process's). */
+const struct pie_site *pie_site_loading(void);
+struct pie_log_origin pie_site_origin(const struct pie_site *site);
+
 /* Loads the sites that are wanted; inside the interpreter. */
 void pie_site_load(struct pie_world *world, struct pie_site *site);
 

@@ -87,8 +87,8 @@ static int send_iterable(struct pie_call *call, PyObject *result) {
     if (!over)
       err = send_item(call, item, single ? PIE_WRITE_FINAL : 0);
     else if (PyObject_IsTrue(item))
-      pie_engine_log(call->engine, PIE_LOG_WARNING, call->info->id,
-                     "the body said it had one item, but has more: they were dropped");
+      pie_call_log(call, PIE_LOG_WARNING,
+                   "the body said it had one item, but has more: they were dropped");
     over = single;
     Py_DECREF(item);
   }

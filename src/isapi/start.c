@@ -180,6 +180,7 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
                  !pie_str_equal(pie_str_from(workers), PIE_STR("1"));
   door->multiprocess = door->quirks.mod_isapi || several;
   good = good && check_statics(door);
+  door->log_given = door->settings.text[PIE_SET_LOG] != NULL;
   bool logs = open_log(door);
   door->configuration = good && logs ? PIE_CONFIGURED : PIE_MISCONFIGURED;
   return door->configuration == PIE_CONFIGURED;
@@ -280,7 +281,7 @@ static void on_file_setting(void *context, const char *name, const char *text) {
       pie_setting_table[id].scope != PIE_SCOPE_DOOR || door->settings.text[id])
     return;
   if (id == PIE_SET_HOME)
-    pie_door_log(door, PIE_LOG_WARNING, PIE_STR(""),
+    pie_door_log(door, PIE_LOG_WARNING,
                  "home in pyisapie.toml has no effect: Python must be found before the file can be "
                  "read. Set PYISAPIE_HOME where the server sets the environment");
   else
@@ -290,7 +291,6 @@ static void on_file_setting(void *context, const char *name, const char *text) {
 /* The settings of the process that the first application's file has. Our own host has read it. */
 static bool read_settings_file(struct pie_door *door) {
   const struct pie_failure *failure = NULL;
-  bool had_log = door->settings.text[PIE_SET_LOG] != NULL;
   if (door->quirks.ours || door->file_read)
     return true;
   if (door->ops->read_settings(door->engine, pie_buf_str(&door->first_root),
@@ -298,7 +298,7 @@ static bool read_settings_file(struct pie_door *door) {
     fail(door, failure->summary, failure->detail, failure->advice);
     return false;
   }
-  door->file_read = had_log || !door->settings.text[PIE_SET_LOG] || switch_log(door);
+  door->file_read = door->log_given || !door->settings.text[PIE_SET_LOG] || switch_log(door);
   if (!door->file_read)
     return false;
   __atomic_store_n(&door->log.level, pie_settings_log_level(&door->settings), __ATOMIC_RELAXED);
@@ -360,7 +360,7 @@ static void watch_main(void *arg) {
   pie_mutex_unlock(&door->lock);
   if (!late)
     return;
-  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""),
+  pie_door_log(door, PIE_LOG_ERROR,
                "Python has not started within the setting start-timeout; it may still do so");
   pie_door_release_parked(door);
 }
