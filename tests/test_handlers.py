@@ -207,16 +207,15 @@ def test_a_url_map(serve: Start, tmp_path: Path) -> None:
     assert site.get("/user/x/name").status == 404
 
 
-def test_wrong_url_maps() -> None:
-    sys.path.insert(0, str(package().parent))
-    try:
-        from Http import URL
-    finally:
-        sys.path.pop(0)
-    with pytest.raises(TypeError):
-        URL.Resolver({"Web": {"^/$": 5}})
-    with pytest.raises(ValueError, match="is in no module"):
-        URL.Resolver({"^/$": "Index"})
+@pytest.mark.parametrize(
+    ("map_", "message"),
+    [('{"Web": {"^/$": 5}}', "must lead to a str or a dict"), ('{"^/$": "Index"}', "in no module")],
+)
+def test_wrong_url_maps(serve: Start, tmp_path: Path, map_: str, message: str) -> None:
+    root = site_of(tmp_path, Http_Isapi=MAPPED, Web_init="", Web_Map=f"Map = {map_}")
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/").status == 500
+    site.log.wait(message)
 
 
 def test_watch(serve: Start, tmp_path: Path) -> None:

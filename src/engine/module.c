@@ -12,6 +12,7 @@
 #include "engine/server.h"
 #include "engine/site.h"
 #include "engine/state.h"
+#include "pyisapie/version.h"
 
 #include <stdlib.h>
 
@@ -244,7 +245,8 @@ static int module_exec(PyObject *module) {
   if (setup_strings(state) || pie_wsgi_environ_setup(state) ||
       pie_wsgi_input_setup(module, state) || pie_wsgi_start_setup(module, state) ||
       pie_wsgi_file_setup(module, state) || pie_page_env_setup(module) ||
-      PyModule_AddFunctions(module, pie_page_methods))
+      PyModule_AddFunctions(module, pie_page_methods) ||
+      PyModule_AddStringConstant(module, "version", PIE_VERSION))
     return -1;
   return 0;
 }
