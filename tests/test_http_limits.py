@@ -213,7 +213,7 @@ def test_slow_headers_hold_no_thread(limited: Site) -> None:
 
 
 def test_a_full_queue_is_503(serve: Callable[..., Serve]) -> None:
-    """Two threads wait for bodies, three requests for a thread, further ones are refused at once."""
+    """Two threads wait for bodies, three requests for a thread; others are refused at once."""
     server = serve(mounts(["hello", "input_digest"]), "--threads", "2", "--queue", "3")
     clients = [server.client(60) for _ in range(12)]
     taken = 2 + 3 + 2  # at most: how many run when the burst comes varies

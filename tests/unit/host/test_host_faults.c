@@ -7,13 +7,16 @@
 
 #include <stdlib.h>
 
-enum { THREADS = 4, EACH = 20000 };
+enum { THREADS = 4, EACH = 200000 };
 
 static struct pie_exchange x;
+static atomic_int begun;
 static uint32_t drawn[THREADS * EACH];
 
 static void draw(void *arg) {
   uint32_t *out = arg;
+  for (atomic_fetch_add(&begun, 1); atomic_load(&begun) < THREADS;)
+    pie_thread_yield();
   for (int i = 0; i < EACH; i++)
     out[i] = pie_fault_number(&x, UINT32_MAX);
 }
