@@ -204,6 +204,20 @@ def test_a_wrong_settings_file_is_shown(tmp_path: Path) -> None:
         assert b"threads" in response.body
 
 
+# ---- paths ----
+
+
+def test_a_backslash_separates_names(iis: Site) -> None:
+    for sent in (
+        "/environ_json/x%5C..%5Cy",
+        "/environ_json/x\\..\\y",
+        "/hello%5C..%5Cenviron_json/y",
+    ):
+        environ = json.loads(iis.get(sent).body)["environ"]
+        assert environ["PATH_INFO"] == "/y"
+        assert environ["REQUEST_URI"] == sent
+
+
 # ---- a log for each ----
 
 TALKATIVE = """

@@ -65,6 +65,17 @@ def pid_of(server: Serve) -> int:
 # ---- serving
 
 
+def test_no_way_up_by_backslashes(start: Start) -> None:
+    """Windows takes them for separators; an application that joins paths must not see "..\\"."""
+    server = start("environ_json:app")
+    for path in ("/..%5Cx", "/a/..\\x", "/a%5C..", "/%2e.%5C", "/a%5C..%5Cb/c"):
+        with server.client() as client:
+            assert client.get(path).status == 400, path
+    for path, info in (("/a%5Cb", "/a\\b"), ("/a..%5C...", "/a..\\..."), ("/x/../y", "/y")):
+        with server.client() as client:
+            assert client.get(path).json()["environ"]["PATH_INFO"] == info
+
+
 def test_workers(start: Start) -> None:
     server = start("process:app", "--workers", "3")
     process.eventually(lambda: server.log.text().count("is ready") == 3, "all are ready", 20)

@@ -97,6 +97,7 @@ static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
 /* An asynchronous operation: done at once on a thread of its own, then told. */
 struct async {
   struct pie_exchange *x;
+  struct pie_ios *ios;
   void *buffer;
   DWORD size;
   intptr_t file;
@@ -147,6 +148,7 @@ static void run_async(void *arg) {
   atomic_store(&a.x->io_active, false);
   if (a.completion)
     a.completion(&a.x->ecb, a.context, good ? size : 0, good ? 0 : ERROR_NETNAME_DELETED);
+  pie_exchange_io_end(a.x, a.ios);
 }
 
 static BOOL start_async(struct async what) {
@@ -162,7 +164,8 @@ static BOOL start_async(struct async what) {
     return refuse(ERROR_NETNAME_DELETED);
   }
   struct async *copy = malloc(sizeof *copy);
-  if (copy) {
+  what.ios = copy ? pie_exchange_io_begin(x) : NULL;
+  if (what.ios) {
     *copy = what;
     if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0) {
       if (early)
@@ -174,6 +177,8 @@ static BOOL start_async(struct async what) {
   }
   free(copy);
   atomic_store(&x->io_active, false);
+  if (what.ios)
+    pie_exchange_io_end(x, what.ios);
   return refuse(ERROR_INVALID_PARAMETER);
 }
 
@@ -498,6 +503,8 @@ static BOOL done_with_session(struct pie_exchange *x, const DWORD *status) {
   int expected = PIE_X_RUNNING;
   if (atomic_load(&x->io_active))
     return breach(x, "DONE_WITH_SESSION while an asynchronous operation is pending");
+  if (pie_exchange_is_returned(x))
+    return breach(x, "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
   if (!atomic_compare_exchange_strong(&x->state, &expected, PIE_X_DONE))
     return breach(x, "DONE_WITH_SESSION twice");
   x->outcome = outcome;

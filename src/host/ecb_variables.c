@@ -3,6 +3,7 @@
  * GetServerVariable: the names of IIS, and those of httpd with quirks.
  */
 #include "base/error.h"
+#include "base/utf16.h"
 #include "host/host.h"
 
 #include <stdio.h>
@@ -275,48 +276,14 @@ static BOOL give(struct pie_str value, void *buffer, DWORD *size) {
   return TRUE;
 }
 
-/* Decodes one UTF-8 sequence of at most limit bytes; its length, or 0 when it is malformed. */
-static size_t decode(const unsigned char *s, size_t limit, uint32_t *out) {
-  size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-  if (!n || n > limit || s[0] > 0xf4)
-    return 0;
-  uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-  for (size_t i = 1; i < n; i++) {
-    if ((s[i] & 0xc0) != 0x80)
-      return 0;
-    c = c << 6 | (s[i] & 0x3f);
-  }
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-    return 0;
-  *out = c;
-  return n;
-}
-
-/* UNICODE_ variables: UTF-16. Bytes that are not UTF-8 are taken as latin-1. */
+/* UNICODE_ variables. */
 static BOOL give_wide(struct pie_str value, uint16_t *buffer, DWORD *size) {
-  size_t units = 0;
-  for (int pass = 0; pass < 2; pass++) {
-    if (pass && *size < (units + 1) * 2) {
-      *size = (DWORD)(units + 1) * 2;
-      return refuse(ERROR_INSUFFICIENT_BUFFER);
-    }
-    units = 0;
-    for (size_t i = 0; i < value.n;) {
-      uint32_t c = (unsigned char)value.p[i];
-      size_t used = decode((const unsigned char *)value.p + i, value.n - i, &c);
-      i += used ? used : 1;
-      if (pass && c < 0x10000)
-        buffer[units] = (uint16_t)c;
-      else if (pass) {
-        buffer[units] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
-        buffer[units + 1] = (uint16_t)(0xdc00 + ((c - 0x10000) & 0x3ff));
-      }
-      units += c < 0x10000 ? 1 : 2;
-    }
-  }
-  buffer[units] = 0;
-  *size = (DWORD)(units + 1) * 2;
+  size_t bytes = (pie_utf16_from(value, NULL) + 1) * sizeof *buffer;
+  bool fits = *size >= bytes;
+  *size = (DWORD)bytes;
+  if (!fits)
+    return refuse(ERROR_INSUFFICIENT_BUFFER);
+  buffer[pie_utf16_from(value, buffer)] = 0;
   return TRUE;
 }
 

@@ -54,6 +54,13 @@ struct pie_pace {
   int64_t untaken;  /* of a response: what the system would hold if it took nothing more */
 };
 
+/* Asynchronous operations of an exchange, which they may outlive: each holds it, and so does the
+ * exchange. */
+struct pie_ios {
+  atomic_int holders;
+  atomic_int running; /* until their completions are back; see exchange.c */
+};
+
 struct pie_exchange {
   EXTENSION_CONTROL_BLOCK ecb; /* ConnID points at the exchange */
   struct pie_conn *conn;
@@ -100,6 +107,7 @@ struct pie_exchange {
   PFN_HSE_IO_COMPLETION completion;
   PVOID completion_context;
   atomic_bool io_active; /* an asynchronous operation runs */
+  struct pie_ios *ios;   /* NULL before the first one */
 };
 
 /* ---- a connection ---- */
@@ -319,6 +327,13 @@ void pie_exchange_begin(struct pie_exchange *x); /* on the loop thread: the head
 void pie_exchange_start(struct pie_exchange *x); /* on the loop thread: on a thread of ours */
 /* Marks it as done; false: it has been already. */
 bool pie_exchange_finish(struct pie_exchange *x, uint32_t outcome);
+/* HttpExtensionProc has returned another outcome than PENDING. True: operations run, and the last
+ * one ends the exchange, as on IIS; it may be over already when this is back. */
+bool pie_exchange_waits(struct pie_exchange *x, uint32_t outcome);
+struct pie_ios *pie_exchange_io_begin(struct pie_exchange *x);         /* NULL: out of memory */
+void pie_exchange_io_end(struct pie_exchange *x, struct pie_ios *ios); /* x may be gone already */
+/* Whether HttpExtensionProc has left the end to them. */
+bool pie_exchange_is_returned(const struct pie_exchange *x);
 /* HttpExtensionProc has returned on the thread that has the loop. */
 void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome);
 void pie_exchange_finished(struct pie_exchange *x); /* from any thread: to the loop */

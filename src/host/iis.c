@@ -108,13 +108,15 @@ void pie_faults_begin(struct pie_exchange *x) {
 }
 
 uint32_t pie_fault_number(struct pie_exchange *x, uint32_t below) {
-  uint32_t state = atomic_load(&x->faults);
-  if (!state)
-    return 0;
-  state ^= state << 13;
-  state ^= state >> 17;
-  state ^= state << 5;
-  atomic_store(&x->faults, state);
+  uint32_t last = atomic_load(&x->faults), state;
+  do {
+    state = last;
+    if (!state)
+      return 0;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+  } while (!atomic_compare_exchange_weak(&x->faults, &last, state));
   return state % below;
 }
 
