@@ -363,10 +363,11 @@ static PyObject *page_run_wsgi(PyObject *module, PyObject *args) {
     PyErr_SetString(PyExc_Exception, "The response has begun already");
     return NULL;
   }
-  PyObject *input = script < 0 ? NULL : pie_page_input(call);
   if (script < 0)
     Py_RETURN_FALSE;
-  int err = input ? pie_wsgi_run(call, app, (size_t)script, input) : -1;
+  PyObject *input = pie_page_input(call), *env = NULL;
+  int err = input ? pie_wsgi_run(call, app, (size_t)script, input, &env) : -1;
+  Py_XDECREF(env);
   page->over = !err;
   page->broken = err && pie_call_head_sent(call);
   if (err)

@@ -136,26 +136,27 @@ static int call_app(struct pie_call *call, PyObject *app, PyObject *env) {
   return err;
 }
 
-int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input) {
-  PyObject *env = pie_wsgi_environ(call, script, input);
-  call->start = env ? pie_wsgi_start_new(call) : NULL;
-  int err = call->start ? call_app(call, app, env) : -1;
+int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input,
+                 PyObject **env) {
+  *env = pie_wsgi_environ(call, script, input);
+  call->start = *env ? pie_wsgi_start_new(call) : NULL;
+  int err = call->start ? call_app(call, app, *env) : -1;
   /* The application may have kept it: from here on it refuses. */
   if (call->start)
     pie_wsgi_start_close(call->start);
   Py_CLEAR(call->start);
-  Py_XDECREF(env);
   return err;
 }
 
 void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script) {
-  PyObject *input = pie_wsgi_input_new(call);
-  int err = input ? pie_wsgi_run(call, app, script, input) : -1;
+  PyObject *input = pie_wsgi_input_new(call), *env = NULL;
+  int err = input ? pie_wsgi_run(call, app, script, input, &env) : -1;
   if (input)
     pie_wsgi_input_close(input);
   if (err)
     pie_call_end_failed(call);
   else
     pie_call_finish(call, true);
+  Py_XDECREF(env); /* destructors of what is in it may last: the client has its answer */
   Py_XDECREF(input);
 }

@@ -11,8 +11,10 @@
  * takes, in bytes of info->path_info. */
 void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script);
 
-/* The same to the end of the response only: 0, or -1 with an exception. input is wsgi.input. */
-int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input);
+/* The same to the end of the response only: 0, or -1 with an exception. input is wsgi.input; env is
+ * the environ, or NULL: a reference for the caller. */
+int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input,
+                 PyObject **env);
 
 /* wsgi_environ.c: the environ, or NULL with an exception. input is wsgi.input. */
 PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input);
