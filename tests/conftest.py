@@ -39,6 +39,17 @@ VHOST = """
 </VirtualHost>
 """
 
+WITH_FILES = """
+<VirtualHost *>
+  ServerName {name}
+  AllowEncodedSlashes On
+  Alias "/" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}/"
+  SetEnv PYISAPIE_APP "{app}"
+  SetEnv PYISAPIE_ROOT "{root}"
+  SetEnv PYISAPIE_STATIC "/static={files}"
+</VirtualHost>
+"""
+
 WHOLE = """
 <VirtualHost *>
   ServerName {name}
@@ -117,6 +128,7 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.files = folder / "files"  # of the site "files", at /static
         self._stack = ExitStack()
         self._sites: dict[tuple[str, str], Site] = {}
         self._httpd: Httpd | None = None
@@ -166,6 +178,12 @@ class Servers:
         )
         more += WHOLE.format(
             name="pages.localhost", app="./", root=windows.native(self.pages())
+        )
+        more += WITH_FILES.format(
+            name="files.localhost",
+            app="/=hello:app,/slow=slow:app",
+            root=windows.native(APPS),
+            files=windows.native(self.files),
         )
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
@@ -218,7 +236,7 @@ class Servers:
         return root
 
     def site(self, server: str, what: str) -> Site:
-        """The site "apps", "real", "demo" or "pages" on one of HOSTS."""
+        """The site "apps", "files", "real", "demo" or "pages" on one of HOSTS."""
         if server == APACHE:
             return self.httpd().site(f"{what}.localhost")
         key = (server, what)
@@ -229,6 +247,7 @@ class Servers:
     def _start(self, server: str, what: str) -> Site:
         app, root = {
             "apps": (APPS_APP, APPS),
+            "files": ("/=hello:app,/slow=slow:app", APPS),
             "real": (REAL_APP, REAL_APPS),
             "demo": (DEMO_APP, DEMO),
             "pages": ("./", self.pages()),
@@ -238,6 +257,8 @@ class Servers:
         env = self._data(server, folder)
         if server == IIS:  # it has no other way to tell the extension
             env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": windows.native(root)}
+        if what == "files":
+            env["PYISAPIE_STATIC"] = f"/static={windows.native(self.files)}"
         serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
         return self._stack.enter_context(serve).site(server)
