@@ -114,7 +114,7 @@ def test_5_a_start_that_fails_is_readable(serve: Start, tmp_path: Path) -> None:
     root = site_of(tmp_path, Http_Isapi="import no_such_module")
     response = serve("./www", root=root).site("ours").get("/")
     assert response.status == 500
-    assert b"no_such_module" in response.body and b"What to do" in response.body
+    assert b"no_such_module" in response.body and b"Traceback" in response.body
 
 
 def test_6_static_files_beside_pages(pages: Site) -> None:

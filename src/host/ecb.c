@@ -346,9 +346,13 @@ static bool is_one_file(const HSE_RESPONSE_VECTOR *v) {
 static BOOL send_rest(struct async what) {
   struct pie_thread thread;
   struct async *copy = malloc(sizeof *copy);
-  if (!copy)
+  what.ios = copy ? pie_exchange_io_begin(what.x) : NULL;
+  if (!what.ios) {
+    free(copy);
     return refuse(ERROR_NETNAME_DELETED);
+  }
   *copy = what;
+  atomic_store(&what.x->cancelled, false);
   atomic_store(&what.x->io_active, true);
   if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0)
     pie_thread_detach(&thread);
