@@ -6,6 +6,7 @@ What is the same on every host is in the test_wsgi_* files, which run on Apache,
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from pathlib import Path
@@ -125,6 +126,27 @@ def test_no_application_configured(second: Httpd) -> None:
     response = second.site("noapp.localhost").get("/")
     assert response.status == 500
     assert b"SetEnv PYISAPIE_APP" in response.body
+
+
+def test_sites_have_logs_of_their_own(second: Httpd) -> None:
+    folder = second.folder.parent  # SITE_STATIC
+    (folder / "one.toml").write_text('app = "log_print:app"\nlog = "one.log"\n')
+    (folder / "pyisapie.toml").write_text('app = "two:app"\nlog = "two.log"\n')
+    (folder / "two.py").write_text((APPS / "log_print.py").read_text())
+    (folder / "tools.py").write_text((APPS / "tools.py").read_text())
+    for name in ("one.log", "two.log"):  # httpd's children may have another account
+        (folder / name).touch()
+        (folder / name).chmod(0o666)
+    ids = {}
+    for name in ("first", "log-one", "log-two"):  # the settings of the process are the first's
+        path = "/log_print" if name == "first" else "/"
+        ids[name] = second.site(f"{name}.localhost").get(path).body.decode()
+    second.log.wait(re.escape(ids["first"]))
+    one, two = (folder / "one.log").read_text(), (folder / "two.log").read_text()
+    for name, text in (("first", second.log.text()), ("log-one", one), ("log-two", two)):
+        assert f"[{ids[name]}] printed-out" in text
+        assert f"[{ids[name]}] printed-err" in text
+        assert not [other for other in ids if other != name and ids[other] in text]
 
 
 def test_tls(second: Httpd) -> None:

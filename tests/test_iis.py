@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import windows
+from harness import process, windows
 from harness.client import NoResponse
 from harness.paths import APPS, host_program, package
 from harness.serve import Serve
@@ -149,11 +149,11 @@ def test_certificates_of_plain_connections_are_not_believed(iis: Site) -> None:
 # ---- several applications ----
 
 
-def _pool(tmp_path: Path, folders: str) -> Serve:
+def _pool(tmp_path: Path, folders: str, **env: str) -> Serve:
     """pyisapie-host, which leaves the settings files to the extension."""
     program = [] if windows.NAME else [host_program(), "--door", package() / "pyisapie.so"]
     return Serve(tmp_path / "serve", "", "--quirks", "iis", "--applications", folders, root=None,
-                 program=program)  # fmt: skip
+                 program=program, env=env)  # fmt: skip
 
 
 def test_applications_have_folders_of_their_own(tmp_path: Path) -> None:
@@ -202,6 +202,133 @@ def test_a_wrong_settings_file_is_shown(tmp_path: Path) -> None:
         assert response.status == 500
         assert b"thraeds" in response.body
         assert b"threads" in response.body
+
+
+# ---- paths ----
+
+
+def test_a_backslash_separates_names(iis: Site) -> None:
+    for sent in (
+        "/environ_json/x%5C..%5Cy",
+        "/environ_json/x\\..\\y",
+        "/hello%5C..%5Cenviron_json/y",
+    ):
+        environ = json.loads(iis.get(sent).body)["environ"]
+        assert environ["PATH_INFO"] == "/y"
+        assert environ["REQUEST_URI"] == sent
+
+
+# ---- a log for each ----
+
+TALKATIVE = """
+import sys
+print("{name} is imported")
+
+
+def app(environ, start_response):
+    print("{name} prints")
+    environ["wsgi.errors"].write("{name} complains\\n")
+    if environ["QUERY_STRING"] == "fail":
+        raise ValueError("{name} fails")
+    start_response("200 OK", [("Content-Length", "1"), ("X-Id", environ["pyisapie.request_id"])])
+    return [b"too much"]
+"""
+
+
+def _talkative(tmp_path: Path, **logs: str) -> str:
+    """Applications with these lines in their settings files, as a setting of our host."""
+    folders = []
+    for name, text in logs.items():
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}_app.py").write_text(TALKATIVE.format(name=name))
+        (folder / "pyisapie.toml").write_text(f'app = "{name}_app:app"\n{text}\n')
+        folders.append(f"/{'' if name == 'root' else name}={windows.native(folder)}")
+    return ",".join(folders)
+
+
+def _said_of(name: str) -> list[str]:
+    return [f"{name} is imported", f"{name} prints", f"{name} complains", f"{name} fails",
+            "more than its Content-Length"]  # fmt: skip
+
+
+def test_each_application_has_a_log_of_its_own(tmp_path: Path) -> None:
+    folders = _talkative(tmp_path, root="", shop="log = 'shop.log'", blog="log = '../blog.log'")
+    with _pool(tmp_path, folders) as serve:
+        site = serve.site()
+        for mount in ("", "/shop", "/blog", "/shop"):
+            assert site.get(f"{mount}/?fail").status == 500
+            asked = site.get(f"{mount}/").header("X-Id")
+        serve.log.wait("root complains")
+    logs = {"root": serve.log.path, "shop": tmp_path / "shop" / "shop.log",
+            "blog": tmp_path / "blog.log"}  # fmt: skip
+    for name, path in logs.items():
+        text = path.read_text("utf-8")
+        for other in logs:
+            for said in _said_of(other)[:-1]:
+                assert (said in text) is (name == other), (name, said)
+        assert "sent more than its Content-Length" in text
+        assert text.count("is imported") == 1
+        assert (str(asked) in text) is (name == "shop")
+
+
+def test_applications_that_name_one_file_share_it(tmp_path: Path) -> None:
+    """Its size is counted once, and nothing of it is lost when it is full."""
+    setting = "log-size = '64K'\nlog-keep = 20\nlog = "
+    (tmp_path / "link").symlink_to(tmp_path / "logs")
+    (tmp_path / "logs").mkdir()
+    folders = _talkative(tmp_path, root="", shop=f"{setting}'../logs/both.log'",
+                         blog=f"{setting}'../link/both.log'")  # fmt: skip
+    with _pool(tmp_path, folders) as serve:
+        site = serve.site()
+        site.get("/")  # whose log is the process's
+        for _ in range(200):
+            site.get("/shop/?fail")
+            site.get("/blog/?fail")
+    files = list((tmp_path / "logs").glob("both.log*"))
+    text = "".join(file.read_text("utf-8") for file in files)
+    assert 3 <= len(files) <= 15
+    assert all(file.stat().st_size < 2 * 64 * 1024 for file in files)
+    assert text.count("shop prints") == text.count("blog prints") == 200
+
+
+def test_an_application_whose_log_cannot_be_written(tmp_path: Path) -> None:
+    folders = _talkative(tmp_path, root="", shop="log = 'no/such/folder.log'")
+    with _pool(tmp_path, folders) as serve:
+        site = serve.site()
+        assert site.get("/").status == 200
+        response = site.get("/shop/")
+        assert response.status == 500
+        assert b"cannot write the log file" in response.body
+        assert b"setting: log" in response.body
+        (tmp_path / "shop" / "pyisapie.toml").write_text("app = 'shop_app:app'\nlog = 'mended.log'")
+        process.eventually(lambda: site.get("/shop/").status == 200, "it is loaded once more")
+    assert "shop prints" in (tmp_path / "shop" / "mended.log").read_text()
+
+
+def test_an_application_that_does_not_start_says_so_in_its_log(tmp_path: Path) -> None:
+    folders = _talkative(tmp_path, root="", shop="log = 'shop.log'\nlog-level = 'error'")
+    (tmp_path / "shop" / "shop_app.py").write_text("print('unheard')\nof = no_such_name\n")
+    with _pool(tmp_path, folders) as serve:
+        assert serve.site().get("/").status == 200
+        assert serve.site().get("/shop/").status == 500
+    text = (tmp_path / "shop" / "shop.log").read_text()
+    assert "raised NameError when it was imported" in text
+    assert "no_such_name" in text
+    assert "unheard" not in text
+    assert "NameError" not in serve.log.text()
+
+
+def test_a_log_that_a_variable_names_is_for_all(tmp_path: Path) -> None:
+    folders = _talkative(tmp_path, root="log = 'root.log'", shop="log = 'shop.log'")
+    serve = _pool(tmp_path, folders, PYISAPIE_LOG=windows.native(tmp_path / "all.log"))
+    serve.log.path = tmp_path / "all.log"
+    with serve:
+        assert serve.site().get("/shop/").status == 200
+        assert serve.site().get("/").status == 200
+    assert "shop prints" in serve.log.text()
+    assert "root prints" in serve.log.text()
+    assert not [*tmp_path.glob("shop/*.log"), *tmp_path.glob("root/*.log")]
 
 
 # ---- who asks ----

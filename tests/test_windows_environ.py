@@ -224,7 +224,7 @@ REFUSED = [
     ("OPTIONS *", 404, 200, "httpd answers it itself"),
     ("GET /environ_json/a%00b", 400, 404, "neither takes it"),
     ("GET /environ_json/%2e%2e%2fx", 404, 404, "neither leaves it to the application"),
-    ("GET /environ_json/..%5Cx", 200, 404, 'on Windows "\\" is "/" to httpd; it leads to "/x"'),
+    ("GET /environ_json/..%5Cx", 400, 404, 'on Windows "\\" is "/" to httpd; it leads to "/x"'),
 ]
 
 

@@ -70,6 +70,20 @@ struct pie_failure {
   const char *advice;  /* what to do; may be NULL */
 };
 
+/* Whose a log entry is: a request's, a site's without a request, or (all empty) the process's. */
+struct pie_log_origin {
+  struct pie_str id;                /* of the request */
+  struct pie_str app, root, config; /* the site's key */
+};
+
+/* What a site's own settings say of its log. */
+struct pie_log_choice {
+  const char *path; /* NULL or empty: it has none */
+  int64_t size;     /* -1 in these two: as the process's */
+  int keep;
+  const char *level; /* its name; NULL or empty: as the process's */
+};
+
 enum { PIE_WRITE_FINAL = 1 }; /* no more body follows this call */
 
 /* The door's functions. Any thread may call them; those marked (blocks) may wait for the client,
@@ -144,8 +158,14 @@ struct pie_door_ops {
   /* Asks the host to replace this process, in words for its log; false: it cannot. */
   bool (*unhealthy)(struct pie_request *request, const char *why);
 
-  /* level is an enum pie_log_level. id may be empty. */
-  void (*log)(struct pie_door *door, int level, struct pie_str id, struct pie_str text);
+  /* To the log of the site that it is of, or that of the process. level is an enum pie_log_level.
+   */
+  void (*log)(struct pie_door *door, const struct pie_log_origin *origin, int level,
+              struct pie_str text);
+
+  /* From now on the site that has this key is logged there. 0, or -PIE_EINVAL with why. */
+  int (*choose_log)(struct pie_door *door, const struct pie_log_origin *site,
+                    const struct pie_log_choice *choice, char *why, size_t why_size);
 };
 
 /* How requests run Python at the same time; in the order of the setting mode. */
@@ -173,6 +193,7 @@ struct pie_engine_config {
   bool impersonate;           /* applications act as the user who asks */
   bool tokens;                /* the server gives tokens of users */
   const char *crash_log;      /* the file for Python's stacks at a crash, or NULL */
+  const char *package;        /* that has the handler of pages, or NULL */
   bool reload;                /* watch the application's files */
   int log_level;
 };

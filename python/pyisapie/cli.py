@@ -28,6 +28,7 @@ GROUPS = {
     "what to serve": (
         "app",
         "root",
+        "package",
         "config",
         "script-name",
         "static",

@@ -116,9 +116,9 @@ int pie_call_send_file(struct pie_call *call, intptr_t file, uint64_t offset, ui
 void pie_call_wait_for(struct pie_call *call, const atomic_bool *busy) {
   if (!atomic_load(busy))
     return;
-  pie_engine_log(call->engine, PIE_LOG_ERROR, call->info->id,
-                 "the application has returned while another thread of its still reads or writes: "
-                 "the connection is ended");
+  pie_call_log(call, PIE_LOG_ERROR,
+               "the application has returned while another thread of its still reads or writes: "
+               "the connection is ended");
   PyThreadState *state = pie_interp_release();
   call->engine->ops->abort(call->request); /* while the other one is in the door */
   pie_interp_retake(state);
@@ -162,8 +162,19 @@ void pie_call_fail(struct pie_call *call, const struct pie_failure *failure) {
   pie_limit_leave(call);
 }
 
+struct pie_log_origin pie_call_origin(const struct pie_call *call) {
+  const struct pie_request_info *info = call->info;
+  return (struct pie_log_origin){info->id, info->app, info->root, info->config};
+}
+
+void pie_call_log(const struct pie_call *call, enum pie_log_level level, const char *text) {
+  struct pie_log_origin origin = pie_call_origin(call);
+  call->engine->ops->log(call->engine->door, &origin, level, pie_str_from(text));
+}
+
 void pie_call_log_exception(struct pie_call *call, const char *where) {
   struct pie_engine *engine = call->engine;
+  struct pie_log_origin origin = pie_call_origin(call);
   PyObject *exception = pie_py_take_exception();
   PyObject *text =
       exception ? PyObject_CallMethod(call->world->support, "describe", "Os", exception, where)
@@ -172,11 +183,37 @@ void pie_call_log_exception(struct pie_call *call, const char *where) {
   const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
   if (bytes) {
     struct pie_str message = {bytes, (size_t)n};
-    engine->ops->log(engine->door, PIE_LOG_ERROR, call->info->id, message);
+    engine->ops->log(engine->door, &origin, PIE_LOG_ERROR, message);
   } else {
     PyErr_Clear();
-    pie_engine_log(engine, PIE_LOG_ERROR, call->info->id, where);
+    pie_call_log(call, PIE_LOG_ERROR, where);
   }
   Py_XDECREF(text);
   Py_XDECREF(exception);
+}
+
+static const struct pie_failure app_failed = {
+    .status = 500,
+    .summary = "The application failed while it handled the request.",
+    .advice = "Its traceback is in the error log, under the reference below.",
+};
+
+void pie_call_end_failed(struct pie_call *call) {
+  if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
+    PyErr_Clear();
+    pie_call_log(call, PIE_LOG_WARNING, "the request that took too long has ended");
+    pie_call_finish(call, false);
+    return;
+  }
+  if (call->gone) {
+    PyErr_Clear();
+    pie_call_log(call, PIE_LOG_DEBUG, "the client went away before it had the whole response");
+    pie_call_finish(call, false);
+    return;
+  }
+  pie_call_log_exception(call, "The application failed");
+  if (pie_call_head_sent(call))
+    pie_call_finish(call, false);
+  else
+    pie_call_fail(call, &app_failed);
 }

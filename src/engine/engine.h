@@ -25,11 +25,12 @@ struct pie_call {
   struct pie_world *world;
   struct pie_request *request;
   const struct pie_request_info *info;
-  struct pie_state *state; /* of the interpreter that serves it */
-  PyObject *start;         /* the start_response object, while the application runs */
-  struct pie_call *next;   /* in the queue, or in the list of free ones */
-  int64_t queued_us;       /* when it was put there, and */
-  int64_t began_us;        /* when it was taken from the queue */
+  struct pie_state *state;     /* of the interpreter that serves it */
+  const struct pie_site *site; /* that it is for, once that is loaded */
+  PyObject *start;             /* the start_response object, while the application runs */
+  struct pie_call *next;       /* in the queue, or in the list of free ones */
+  int64_t queued_us;           /* when it was put there, and */
+  int64_t began_us;            /* when it was taken from the queue */
 
   /* With a time limit (see limit.h): */
   struct pie_call *next_running, *previous_running;
@@ -43,6 +44,8 @@ struct pie_call {
   bool noted, raised;  /* its stack is logged; RequestTimeout is raised in its thread */
   bool ending;         /* its thread is about to end it */
   bool limited;
+
+  struct pie_page *page; /* while a page's handler runs: see page.h */
 
   bool host_idles;             /* the host calls idle() before it blocks */
   struct pie_parting *parting; /* where the end of the response may wait, or NULL: see call.h */
@@ -77,6 +80,13 @@ struct pie_world {
   bool loading;  /* the owner is in an application's import */
   bool alarmed;  /* the time of some call is over */
   bool has_waker;
+
+  /* Of a guest only: see guest.h. */
+  const char *name;
+  struct pie_world *next_guest;
+  bool shares_gil;
+  int64_t failed_ms; /* when it could not be started */
+
   struct pie_waker waker; /* of an owner that is Python's main thread: signals wake it, too */
 };
 
@@ -135,6 +145,9 @@ struct pie_engine {
   struct pie_engine_config config; /* with strings of our own */
   struct pie_world *worlds;        /* one, or in mode isolated several */
   size_t world_count;
+  struct pie_mutex guests_lock;
+  struct pie_world *guests;
+  bool guests_stopped;
   struct pie_lane *lanes; /* as many as requests may run Python at the same time */
   size_t lane_count;
   struct pie_watchdog watchdog;
@@ -165,7 +178,7 @@ void pie_runtime_stop(struct pie_engine *engine, int timeout_ms);
 /* serve.c: runs one request to its end, in the interpreter that this thread is in. */
 void pie_serve(struct pie_call *call);
 
-void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
-                    const char *text);
+/* What belongs to no request and no site. */
+void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, const char *text);
 
 #endif

@@ -22,6 +22,8 @@ static atomic_uint_fast64_t entries;        /* a statistic */
 
 static void enter(struct own *own) {
   PyEval_RestoreThread(own->state);
+  if (owned->next && own != last)
+    pie_py_bind(own->state);
   inside = last = own;
   atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
 }
@@ -97,13 +99,13 @@ void pie_interp_forget(void) {
   last = NULL;
 }
 
-/* ---- isolated interpreters ---- */
+/* ---- further interpreters ---- */
+
+bool pie_interp_can_isolate(void) { return PIE_PY_CAN_ISOLATE; }
 
 #if PIE_PY_CAN_ISOLATE
 
-bool pie_interp_can_isolate(void) { return true; }
-
-int pie_interp_new(PyInterpreterState **out, const char **why) {
+static PyThreadState *make_isolated(const char **why) {
   /* But for the GIL and memory of its own, all that an ordinary program may do. */
   const PyInterpreterConfig config = {
       .use_main_obmalloc = 0,
@@ -115,17 +117,33 @@ int pie_interp_new(PyInterpreterState **out, const char **why) {
       .gil = PyInterpreterConfig_OWN_GIL,
   };
   PyThreadState *state = NULL;
+  PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
+  if (PyStatus_Exception(status))
+    *why = status.err_msg;
+  return state;
+}
+
+#else
+
+static PyThreadState *make_isolated(const char **why) {
+  *why = "it needs Python 3.14 or newer";
+  return NULL;
+}
+
+#endif
+
+int pie_interp_new(PyInterpreterState **out, bool shares_gil, const char **why) {
   if (pie_interp_enter(PyInterpreterState_Main()))
     return -PIE_ENOMEM;
-  PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
-  if (PyStatus_Exception(status)) {
-    *why = status.err_msg;
+  PyThreadState *state = shares_gil ? Py_NewInterpreter() : make_isolated(why);
+  if (!state) {
     pie_interp_leave();
     return -PIE_ESTART;
   }
   *out = PyThreadState_GetInterpreter(state);
   inside = last = own_new(state, *out); /* the main one was left on the way */
   PIE_CHECK(inside);
+  pie_py_bind(state);
   return 0;
 }
 
@@ -137,20 +155,6 @@ void pie_interp_end(void) {
   Py_EndInterpreter(own->state);
   free(own);
 }
-
-#else
-
-bool pie_interp_can_isolate(void) { return false; }
-
-int pie_interp_new(PyInterpreterState **out, const char **why) {
-  (void)out;
-  *why = "it needs Python 3.14 or newer";
-  return -PIE_ENOTSUP;
-}
-
-void pie_interp_end(void) {}
-
-#endif
 
 /* ---- around what may block ---- */
 

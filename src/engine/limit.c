@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "engine/call.h"
 #include "engine/interp.h"
+#include "engine/site.h"
 #include "engine/world.h"
 
 #include <stdio.h>
@@ -140,8 +142,7 @@ static void give_up(struct pie_clock *clock, struct pie_call *call) {
   snprintf(why, sizeof why, "request %.*s does not end after %lld s", (int)call->info->id.n,
            call->info->id.p, (long long)(pie_clock_ms() - call->began_ms) / 1000);
   if (!call->engine->ops->unhealthy(call->request, why))
-    pie_engine_log(call->engine, PIE_LOG_ERROR, call->info->id,
-                   "this server cannot replace its process: restart it");
+    pie_call_log(call, PIE_LOG_ERROR, "this server cannot replace its process: restart it");
 }
 
 /* With the lock held. The first call that was due so long ago, or NULL. */
@@ -229,6 +230,7 @@ struct late {
   unsigned long thread;
   int64_t took_ms;
   char id[64];
+  const struct pie_site *site;
   PyObject *frame; /* where its thread is, or NULL */
 };
 
@@ -258,6 +260,7 @@ static bool next_late(struct pie_world *world, struct late *out) {
     out->thread = call->thread;
     out->took_ms = pie_clock_ms() - call->began_ms;
     out->frame = frame_of(call);
+    out->site = call->site;
     snprintf(out->id, sizeof out->id, "%.*s", (int)call->info->id.n, call->info->id.p);
   }
   pie_mutex_unlock(&clock->lock);
@@ -282,10 +285,13 @@ static void log_stack(struct pie_world *world, const struct late *late) {
   PyObject *text = PyObject_CallMethod(world->support, "stack", "Okd", frame, late->thread,
                                        (double)late->took_ms / 1000);
   const char *bytes = text ? PyUnicode_AsUTF8(text) : NULL;
+  struct pie_log_origin origin = pie_site_origin(late->site);
   if (!bytes)
     PyErr_Clear();
-  pie_engine_log(world->engine, PIE_LOG_ERROR, pie_str_from(late->id),
-                 bytes ? bytes : "the request took too long; its stack cannot be had");
+  origin.id = pie_str_from(late->id);
+  world->engine->ops->log(
+      world->engine->door, &origin, PIE_LOG_ERROR,
+      pie_str_from(bytes ? bytes : "the request took too long; its stack cannot be had"));
   Py_XDECREF(text);
 }
 

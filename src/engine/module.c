@@ -7,12 +7,16 @@
 #include "engine/call.h"
 #include "engine/interp.h"
 #include "engine/owner.h"
+#include "engine/page.h"
 #include "engine/pool.h"
 #include "engine/server.h"
 #include "engine/site.h"
 #include "engine/state.h"
+#include "pyisapie/version.h"
 
 #include <stdlib.h>
+
+enum { WHY_MAX = 512 };
 
 static struct pie_engine *the_engine;
 
@@ -20,9 +24,9 @@ struct pie_engine *pie_engine_get(void) {
   return the_engine;
 }
 
-void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
-                    const char *text) {
-  engine->ops->log(engine->door, level, id, pie_str_from(text));
+void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, const char *text) {
+  struct pie_log_origin nobody = {.id = PIE_STR("")};
+  engine->ops->log(engine->door, &nobody, level, pie_str_from(text));
 }
 
 /* ---- the table for the door ---- */
@@ -52,6 +56,7 @@ struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
     the_engine = calloc(1, sizeof *the_engine);
     if (!the_engine)
       return NULL;
+    pie_mutex_init(&the_engine->guests_lock);
     pie_buf_init(&the_engine->failure_text, 2048);
     pie_buf_init(&the_engine->failure_detail, 64 * 1024);
   }
@@ -83,11 +88,55 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   if (!engine)
     Py_RETURN_NONE;
   struct pie_call *call = pie_call_current();
-  struct pie_str id = call ? call->info->id : PIE_STR("");
+  struct pie_log_origin origin = call ? pie_call_origin(call) : pie_site_origin(pie_site_loading());
   PyThreadState *state = pie_interp_release();
-  engine->ops->log(engine->door, level, id, (struct pie_str){text, (size_t)n});
+  engine->ops->log(engine->door, &origin, level, (struct pie_str){text, (size_t)n});
   pie_interp_retake(state);
   Py_RETURN_NONE;
+}
+
+/* ---- bytes that one interpreter keeps for others ---- */
+
+static struct pie_buf kept = {.max = 16 * 1024 * 1024};
+
+static PyObject *module_keep(PyObject *module, PyObject *bytes) {
+  char *p;
+  Py_ssize_t n;
+  (void)module;
+  if (PyBytes_AsStringAndSize(bytes, &p, &n))
+    return NULL;
+  pie_buf_clear(&kept);
+  if (pie_buf_append(&kept, p, (size_t)n))
+    return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_kept(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  if (!kept.n)
+    Py_RETURN_NONE;
+  return PyBytes_FromStringAndSize(kept.p, (Py_ssize_t)kept.n);
+}
+
+PyDoc_STRVAR(choose_log_doc,
+             "choose_log(path, size, keep, level)\n--\n\nHave what concerns the site that this "
+             "thread loads written to a log of its own.\n\nAn empty path, an empty level and -1 "
+             "mean: as the process's. ValueError: it cannot be written.");
+
+static PyObject *module_choose_log(PyObject *module, PyObject *args) {
+  (void)module;
+  struct pie_log_choice choice;
+  long long size;
+  char why[WHY_MAX];
+  if (!PyArg_ParseTuple(args, "sLis:choose_log", &choice.path, &size, &choice.keep, &choice.level))
+    return NULL;
+  const struct pie_site *site = pie_site_loading();
+  if (!the_engine || !site)
+    Py_RETURN_NONE;
+  choice.size = size;
+  struct pie_log_origin origin = pie_site_origin(site);
+  int err = the_engine->ops->choose_log(the_engine->door, &origin, &choice, why, sizeof why);
+  return err ? PyErr_Format(PyExc_ValueError, "%s", why) : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(settings_doc, "settings()\n--\n\nThe table of settings: a list of tuples (name, type, "
@@ -154,6 +203,7 @@ static PyMethodDef methods[] = {
     {"settings", module_settings, METH_NOARGS, settings_doc},
     {"check_setting", module_check_setting, METH_VARARGS, check_doc},
     {"log", module_log, METH_VARARGS, log_doc},
+    {"choose_log", module_choose_log, METH_VARARGS, choose_log_doc},
     {"offer", pie_owner_offer, METH_NOARGS,
      "offer()\n--\n\nSay that this thread, Python's main one, will call own()."},
     {"own", pie_owner_own, METH_NOARGS,
@@ -170,6 +220,9 @@ static PyMethodDef methods[] = {
     {"ask_to_stop", module_ask_to_stop, METH_O,
      "ask_to_stop(pid)\n--\n\nAsk a process of our host (or on POSIX any) to end when its requests "
      "have; False when there is no such process."},
+    {"keep", module_keep, METH_O,
+     "keep(bytes, /)\n--\n\nKeep bytes for the interpreters that come later."},
+    {"kept", module_kept, METH_NOARGS, "kept()\n--\n\nWhat keep() was given, or None."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -191,7 +244,9 @@ static int module_exec(PyObject *module) {
   struct pie_state *state = pie_state_of(module);
   if (setup_strings(state) || pie_wsgi_environ_setup(state) ||
       pie_wsgi_input_setup(module, state) || pie_wsgi_start_setup(module, state) ||
-      pie_wsgi_file_setup(module, state))
+      pie_wsgi_file_setup(module, state) || pie_page_env_setup(module) ||
+      PyModule_AddFunctions(module, pie_page_methods) ||
+      PyModule_AddStringConstant(module, "version", PIE_VERSION))
     return -1;
   return 0;
 }
@@ -241,6 +296,8 @@ static struct PyModuleDef definition = {
     .m_clear = module_clear,
     .m_free = module_free,
 };
+
+bool pie_state_is_ours(PyObject *module) { return PyModule_GetDef(module) == &definition; }
 
 PyMODINIT_FUNC PyInit__engine(void);
 PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }

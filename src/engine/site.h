@@ -13,7 +13,16 @@ enum pie_site_state { PIE_SITE_NEW, PIE_SITE_LOADING, PIE_SITE_LOADED, PIE_SITE_
 struct pie_mount {
   char *path; /* "" or "/shop" */
   size_t length;
-  PyObject *app;
+  PyObject *app; /* WSGI; of pages the handler, which takes no arguments */
+
+  /* Of pages only: */
+  PyObject *pages;                            /* a pyisapie._pages.Pages, or NULL */
+  char *folder;                               /* the document root */
+  size_t buffer_size;                         /* 0: everything is sent as it is written */
+  bool keep_alive;                            /* unless a page wants it otherwise */
+  PyObject *default_headers, *static_headers; /* tuples of pairs of bytes */
+  PyObject *interpreter_map;                  /* a str or a callable, or NULL */
+  int interpreter_limit;
 };
 
 struct pie_site {
@@ -39,6 +48,11 @@ const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_s
 
 /* Loads the site for such a request in all worlds, at the same time. False: it failed somewhere. */
 bool pie_site_warm(struct pie_world *worlds, size_t count, const struct pie_request_info *info);
+
+/* The site that this thread is loading, or NULL; and whose its entries in the log are (of NULL: the
+ * process's). */
+const struct pie_site *pie_site_loading(void);
+struct pie_log_origin pie_site_origin(const struct pie_site *site);
 
 /* Loads the sites that are wanted; inside the interpreter. */
 void pie_site_load(struct pie_world *world, struct pie_site *site);

@@ -3,6 +3,7 @@
  * GetServerVariable: the names of IIS, and those of httpd with quirks.
  */
 #include "base/error.h"
+#include "base/utf16.h"
 #include "host/host.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@ enum { INSTANCE_ID = 1 };
 struct answer {
   bool known;
   struct pie_str value;
+  bool is_void; /* a request has set it to nothing */
 };
 
 typedef struct pie_str (*variable_fn)(struct pie_exchange *x);
@@ -186,9 +188,9 @@ static const struct row rows[] = {
 static struct answer from_setting(struct pie_exchange *x, struct pie_str name) {
   int id = pie_setting_find((struct pie_str){name.p + 9, name.n - 9});
   if (id < 0)
-    return (struct answer){false, PIE_STR("")};
+    return (struct answer){.known = false};
   const char *value = x->conn->worker->settings->text[id];
-  return (struct answer){value != NULL, pie_str_from(value)};
+  return (struct answer){.known = value != NULL, .value = pie_str_from(value)};
 }
 
 /* HTTP_USER_AGENT: the field User-Agent. */
@@ -201,30 +203,31 @@ static struct answer from_header(struct pie_exchange *x, struct pie_str name) {
            pie_ascii_lower(field.p[n] == '-' ? '_' : field.p[n]) == pie_ascii_lower(name.p[n + 5]))
       n++;
     if (field.n == name.n - 5 && n == field.n)
-      return (struct answer){true, pie_http_value(p, i)};
+      return (struct answer){.known = true, .value = pie_http_value(p, i)};
   }
-  return (struct answer){false, PIE_STR("")};
+  return (struct answer){.known = false};
 }
 
 static struct answer find(struct pie_exchange *x, struct pie_str name, bool wide) {
   bool apache = x->conn->worker->apache, iis = x->conn->worker->iis;
   struct pie_str set;
   if (iis && pie_iis_variable(x, name, &set))
-    return (struct answer){true, wide ? set : pie_iis_narrow(x, set)};
+    return (struct answer){
+        .known = true, .value = wide ? set : pie_iis_narrow(x, set), .is_void = !set.n};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct pie_str have = pie_str_from(rows[i].name);
     bool here = rows[i].where == BOTH || (rows[i].where == APACHE_ONLY) == apache;
     if (here && pie_str_equal_nocase(have, name)) {
       struct pie_str value = rows[i].get(x);
       bool narrows = iis && rows[i].narrowed && !wide;
-      return (struct answer){true, narrows ? pie_iis_narrow(x, value) : value};
+      return (struct answer){.known = true, .value = narrows ? pie_iis_narrow(x, value) : value};
     }
   }
   if (pie_str_starts_nocase(name, PIE_STR("PYISAPIE_")) && !x->conn->worker->iis)
     return from_setting(x, name);
   if (pie_str_starts_nocase(name, PIE_STR("HTTP_")))
     return from_header(x, name);
-  return (struct answer){false, PIE_STR("")};
+  return (struct answer){.known = false};
 }
 
 const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x) {
@@ -275,48 +278,14 @@ static BOOL give(struct pie_str value, void *buffer, DWORD *size) {
   return TRUE;
 }
 
-/* Decodes one UTF-8 sequence of at most limit bytes; its length, or 0 when it is malformed. */
-static size_t decode(const unsigned char *s, size_t limit, uint32_t *out) {
-  size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-  if (!n || n > limit || s[0] > 0xf4)
-    return 0;
-  uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-  for (size_t i = 1; i < n; i++) {
-    if ((s[i] & 0xc0) != 0x80)
-      return 0;
-    c = c << 6 | (s[i] & 0x3f);
-  }
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-    return 0;
-  *out = c;
-  return n;
-}
-
-/* UNICODE_ variables: UTF-16. Bytes that are not UTF-8 are taken as latin-1. */
+/* UNICODE_ variables. */
 static BOOL give_wide(struct pie_str value, uint16_t *buffer, DWORD *size) {
-  size_t units = 0;
-  for (int pass = 0; pass < 2; pass++) {
-    if (pass && *size < (units + 1) * 2) {
-      *size = (DWORD)(units + 1) * 2;
-      return refuse(ERROR_INSUFFICIENT_BUFFER);
-    }
-    units = 0;
-    for (size_t i = 0; i < value.n;) {
-      uint32_t c = (unsigned char)value.p[i];
-      size_t used = decode((const unsigned char *)value.p + i, value.n - i, &c);
-      i += used ? used : 1;
-      if (pass && c < 0x10000)
-        buffer[units] = (uint16_t)c;
-      else if (pass) {
-        buffer[units] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
-        buffer[units + 1] = (uint16_t)(0xdc00 + ((c - 0x10000) & 0x3ff));
-      }
-      units += c < 0x10000 ? 1 : 2;
-    }
-  }
-  buffer[units] = 0;
-  *size = (DWORD)(units + 1) * 2;
+  size_t bytes = (pie_utf16_from(value, NULL) + 1) * sizeof *buffer;
+  bool fits = *size >= bytes;
+  *size = (DWORD)bytes;
+  if (!fits)
+    return refuse(ERROR_INSUFFICIENT_BUFFER);
+  buffer[pie_utf16_from(value, buffer)] = 0;
   return TRUE;
 }
 
@@ -336,5 +305,7 @@ BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR text, LPVOID buffer, LPDWORD si
   struct answer answer = find(x, name, wide);
   if (!answer.known)
     return refuse(ERROR_INVALID_INDEX);
+  if (answer.is_void)
+    return refuse(ERROR_NO_DATA);
   return wide ? give_wide(answer.value, buffer, size) : give(answer.value, buffer, size);
 }

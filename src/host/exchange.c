@@ -7,7 +7,10 @@
 #include "base/error.h"
 #include "host/host.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { IOS_RETURNED = 1 << 20 /* in pie_ios.running */ };
 
 void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn) {
   *x = (struct pie_exchange){.conn = conn, .declared = -1};
@@ -18,7 +21,13 @@ void pie_exchange_init(struct pie_exchange *x, struct pie_conn *conn) {
   pie_buf_init(&x->held_headers, PIE_RESPONSE_HEAD_LIMIT);
 }
 
+static void drop_ios(struct pie_ios *ios) {
+  if (ios && atomic_fetch_sub(&ios->holders, 1) == 1)
+    free(ios);
+}
+
 void pie_exchange_free(struct pie_exchange *x) {
+  drop_ios(x->ios);
   pie_arena_free(&x->arena);
   pie_buf_free(&x->ahead);
   pie_buf_free(&x->body);
@@ -31,6 +40,7 @@ static void reset(struct pie_exchange *x) {
   struct pie_buf ahead = x->ahead, body = x->body;
   struct pie_buf held_status = x->held_status, held_headers = x->held_headers;
   struct pie_conn *conn = x->conn;
+  drop_ios(x->ios);
   pie_arena_reset(&arena);
   pie_buf_clear(&ahead);
   pie_buf_clear(&body);
@@ -52,10 +62,25 @@ static struct pie_str decode_path(struct pie_exchange *x) {
   if (!out)
     return (struct pie_str){NULL, 0};
   size_t n = pie_str_percent_decode(encoded, out);
+  for (size_t i = 0; x->conn->worker->iis && i < n; i++)
+    out[i] = out[i] == '\\' ? '/' : out[i]; /* as HTTP.sys does before IIS sees it */
   if (n && out[0] == '/')
     n = pie_str_remove_dots(out, n);
   out[n] = '\0';
   return (struct pie_str){out, n};
+}
+
+/* A name ".." beside a backslash, which would lead upwards where that separates names. */
+static bool leads_upwards(struct pie_str path) {
+  while (pie_path_has_backslash && path.n) {
+    struct pie_str segment = pie_str_cut(&path, '/');
+    bool several = memchr(segment.p, '\\', segment.n) != NULL;
+    while (several && segment.n) {
+      if (pie_str_equal(pie_str_cut(&segment, '\\'), PIE_STR("..")))
+        return true;
+    }
+  }
+  return false;
 }
 
 /* The authority of an absolute target replaces the Host field (RFC 9112, 3.2.2). */
@@ -96,7 +121,7 @@ static int prepare(struct pie_exchange *x) {
   x->path = decode_path(x);
   if (!x->path.p)
     return 503;
-  if (memchr(x->path.p, '\0', x->path.n))
+  if (memchr(x->path.p, '\0', x->path.n) || leads_upwards(x->path))
     return 400;
   struct pie_buf ahead = x->ahead;
   x->ahead = x->body;
@@ -126,6 +151,35 @@ bool pie_exchange_finish(struct pie_exchange *x, uint32_t outcome) {
   return true;
 }
 
+struct pie_ios *pie_exchange_io_begin(struct pie_exchange *x) {
+  if (!x->ios && (x->ios = calloc(1, sizeof *x->ios)))
+    atomic_store(&x->ios->holders, 1);
+  if (!x->ios)
+    return NULL;
+  atomic_fetch_add(&x->ios->holders, 1);
+  atomic_fetch_add(&x->ios->running, 1);
+  return x->ios;
+}
+
+/* Without IOS_RETURNED the completion may have ended the session, and x may serve another one. */
+void pie_exchange_io_end(struct pie_exchange *x, struct pie_ios *ios) {
+  bool ends = atomic_fetch_sub(&ios->running, 1) == (IOS_RETURNED | 1);
+  drop_ios(ios);
+  if (ends && pie_exchange_finish(x, x->returned))
+    pie_exchange_finished(x);
+}
+
+bool pie_exchange_waits(struct pie_exchange *x, uint32_t outcome) {
+  if (!x->ios || atomic_load(&x->state) != PIE_X_RUNNING)
+    return false;
+  x->returned = outcome;
+  return atomic_fetch_or(&x->ios->running, IOS_RETURNED) != 0;
+}
+
+bool pie_exchange_is_returned(const struct pie_exchange *x) {
+  return x->ios && atomic_load(&x->ios->running) >= IOS_RETURNED;
+}
+
 void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome) {
   struct pie_worker *worker = x->conn->worker;
   if (outcome == HSE_STATUS_PENDING) {
@@ -133,7 +187,7 @@ void pie_exchange_returned(struct pie_exchange *x, uint32_t outcome) {
       pie_strict_breach(worker, "HSE_STATUS_PENDING where mod_isapi does not allow it");
     return;
   }
-  if (pie_exchange_finish(x, outcome))
+  if (!pie_exchange_waits(x, outcome) && pie_exchange_finish(x, outcome))
     pie_exchange_end(x);
 }
 

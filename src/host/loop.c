@@ -197,7 +197,8 @@ static bool run_in_place(struct pie_worker *worker, struct pie_exchange *x) {
     return true;
   }
   learn(h);
-  if (outcome != HSE_STATUS_PENDING && pie_exchange_finish(x, outcome))
+  if (outcome != HSE_STATUS_PENDING && !pie_exchange_waits(x, outcome) &&
+      pie_exchange_finish(x, outcome))
     pie_exchange_finished(x);
   return false;
 }

@@ -19,9 +19,15 @@ struct pie_quirks *pie_door_quirks(struct pie_door *door) {
   return &door->quirks;
 }
 
-void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
-                  const char *text) {
-  pie_log_text(&door->log, level, id, pie_str_from(text));
+void pie_door_log(struct pie_door *door, enum pie_log_level level, const char *text) {
+  pie_log_text(&door->log, level, PIE_STR(""), pie_str_from(text));
+}
+
+void pie_request_log(const struct pie_request *request, enum pie_log_level level,
+                     const char *text) {
+  const struct pie_request_info *info = &request->info;
+  struct pie_log_origin origin = {info->id, info->app, info->root, info->config};
+  pie_log_text(pie_site_log_of(request->door, &origin), level, info->id, pie_str_from(text));
 }
 
 int pie_door_new(struct pie_door **out) {
@@ -31,6 +37,7 @@ int pie_door_new(struct pie_door **out) {
   pie_mutex_init(&door->lock);
   pie_cond_init(&door->changed);
   pie_settings_init(&door->settings);
+  pie_site_logs_init(&door->site_logs);
   pie_buf_init(&door->first_root, PIE_SETTING_VALUE_MAX);
   pie_buf_init(&door->first_config, PIE_SETTING_VALUE_MAX);
   pie_buf_init(&door->file_statics, PIE_SETTING_VALUE_MAX);
@@ -195,8 +202,7 @@ static const struct pie_failure no_body = {
 
 static void op_finish(struct pie_request *request, bool whole) {
   if (pie_response_finish(request, whole)) {
-    pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
-                 pie_str_from(no_body.summary));
+    pie_request_log(request, PIE_LOG_ERROR, no_body.summary);
     pie_response_finish(request, give_page(request, &no_body));
   }
   if (request->pended && !pie_io_finishes(request))
@@ -205,8 +211,7 @@ static void op_finish(struct pie_request *request, bool whole) {
 }
 
 static void op_fail(struct pie_request *request, const struct pie_failure *failure) {
-  pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
-               pie_str_from(failure->summary));
+  pie_request_log(request, PIE_LOG_ERROR, failure->summary);
   bool whole = request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure);
   op_finish(request, whole);
 }
@@ -260,8 +265,8 @@ static int op_pass_on(struct pie_request *request, const char *url, int *status)
   if (response->state > PIE_RESPONSE_HELD)
     return -PIE_ESTATE;
   if (!begin_passing(request)) {
-    pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
-                 "the server has brought back a request that was passed on to it");
+    pie_request_log(request, PIE_LOG_ERROR,
+                    "the server has brought back a request that was passed on to it");
     return -PIE_ENOTSUP;
   }
   int err = pie_io_pass_on(request, url, status);
@@ -293,8 +298,7 @@ static bool op_connected(struct pie_request *request) {
 static void op_abort(struct pie_request *request) { pie_ecb_close(request->ecb); }
 
 static void op_expire(struct pie_request *request, const struct pie_failure *failure) {
-  pie_log_text(&request->door->log, PIE_LOG_ERROR, request->info.id,
-               pie_str_from(failure->summary));
+  pie_request_log(request, PIE_LOG_ERROR, failure->summary);
   if (request->response.state == PIE_RESPONSE_DONE)
     return; /* the client has it, or gets it by a send that is pending */
   if (request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure))
@@ -306,8 +310,9 @@ static bool op_unhealthy(struct pie_request *request, const char *why) {
   return pie_ecb_unhealthy(request->ecb, why);
 }
 
-static void op_log(struct pie_door *door, int level, struct pie_str id, struct pie_str text) {
-  pie_log_text(&door->log, (enum pie_log_level)level, id, text);
+static void op_log(struct pie_door *door, const struct pie_log_origin *origin, int level,
+                   struct pie_str text) {
+  pie_log_text(pie_site_log_of(door, origin), (enum pie_log_level)level, origin->id, text);
 }
 
 const struct pie_door_ops pie_door_ops = {
@@ -330,6 +335,7 @@ const struct pie_door_ops pie_door_ops = {
     .expire = op_expire,
     .unhealthy = op_unhealthy,
     .log = op_log,
+    .choose_log = pie_site_log_choose,
 };
 
 /* ---- the way of a request ---- */
@@ -394,9 +400,9 @@ static uint32_t refuse_expectation(struct pie_request *request) {
   struct pie_str text = PIE_STR("100-continue needs \"ISAPIReadAheadBuffer 0\" in httpd.\n");
   bool whole = pie_response_take(request, &head) == 0 &&
                pie_response_write(request, &text, 1, PIE_WRITE_FINAL) == 0;
-  pie_door_log(request->door, PIE_LOG_INFO, request->info.id,
-               "answered 417 to Expect: 100-continue; with ISAPIReadAheadBuffer 0 httpd could "
-               "have served it");
+  pie_request_log(request, PIE_LOG_INFO,
+                  "answered 417 to Expect: 100-continue; with ISAPIReadAheadBuffer 0 httpd could "
+                  "have served it");
   op_finish(request, whole);
   return settle(request, false);
 }

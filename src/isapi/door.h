@@ -14,6 +14,7 @@
 #include "isapi/locate.h"
 #include "isapi/quirks.h"
 #include "isapi/request.h"
+#include "isapi/site_log.h"
 #include "platform/platform.h"
 
 enum pie_door_state { PIE_DOOR_IDLE, PIE_DOOR_STARTING, PIE_DOOR_READY, PIE_DOOR_FAILED };
@@ -57,6 +58,8 @@ struct pie_door {
   struct pie_log log;
   struct pie_log_file *log_file;
   struct pie_log_file *early_log_file; /* before the settings file was read */
+  bool log_given;                      /* by a variable: it is every site's */
+  struct pie_site_logs site_logs;
   char id_prefix[16];
   _Atomic unsigned long long requests;
 };
@@ -75,8 +78,9 @@ void pie_door_idle(struct pie_door *door, uint32_t group);
 void pie_door_stop(struct pie_door *door, int timeout_ms);
 
 struct pie_quirks *pie_door_quirks(struct pie_door *door);
-void pie_door_log(struct pie_door *door, enum pie_log_level level, struct pie_str id,
-                  const char *text);
+void pie_door_log(struct pie_door *door, enum pie_log_level level, const char *text);
+/* To the log of the request's site. */
+void pie_request_log(const struct pie_request *request, enum pie_log_level level, const char *text);
 
 /* start.c: the start itself, for that request (or NULL). Called with the lock held and the state
  * not READY or STARTING. */

@@ -2,6 +2,7 @@
 #include "isapi/ecb.h"
 
 #include "base/error.h"
+#include "base/utf16.h"
 #include "platform/platform.h"
 
 #include <string.h>
@@ -58,29 +59,6 @@ struct pie_str pie_ecb_variable_copy(EXTENSION_CONTROL_BLOCK *ecb, const char *n
   return pie_ecb_variable_get(ecb, name, arena, &value) ? PIE_STR("") : value;
 }
 
-static size_t put_utf8(char *out, uint32_t c) {
-  if (c < 0x80) {
-    out[0] = (char)c;
-    return 1;
-  }
-  if (c < 0x800) {
-    out[0] = (char)(0xc0 | c >> 6);
-    out[1] = (char)(0x80 | (c & 0x3f));
-    return 2;
-  }
-  if (c < 0x10000) {
-    out[0] = (char)(0xe0 | c >> 12);
-    out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[2] = (char)(0x80 | (c & 0x3f));
-    return 3;
-  }
-  out[0] = (char)(0xf0 | c >> 18);
-  out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-  out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-  out[3] = (char)(0x80 | (c & 0x3f));
-  return 4;
-}
-
 struct pie_str pie_ecb_variable_wide(EXTENSION_CONTROL_BLOCK *ecb, const char *name,
                                      struct pie_arena *arena) {
   DWORD bytes = 0;
@@ -89,17 +67,13 @@ struct pie_str pie_ecb_variable_wide(EXTENSION_CONTROL_BLOCK *ecb, const char *n
   if (good || pie_os_error() != ERROR_INSUFFICIENT_BUFFER || bytes < 2 || bytes > VARIABLE_MAX)
     return PIE_STR("");
   uint16_t *wide = pie_arena_alloc(arena, bytes);
-  char *text = pie_arena_alloc(arena, (size_t)bytes * 2);
+  char *text = pie_arena_alloc(arena, (size_t)bytes / 2 * 3 + 1);
   if (!wide || !text || !ecb->GetServerVariable(ecb->ConnID, (LPSTR)(uintptr_t)name, wide, &bytes))
     return PIE_STR("");
-  size_t used = 0;
-  for (size_t i = 0; i < bytes / 2 && wide[i]; i++) {
-    uint32_t c = wide[i];
-    bool pair = c >= 0xd800 && c < 0xdc00 && i + 1 < bytes / 2 && (wide[i + 1] & 0xfc00) == 0xdc00;
-    if (pair)
-      c = 0x10000 + ((c - 0xd800) << 10) + (wide[++i] - 0xdc00u);
-    used += put_utf8(text + used, c);
-  }
+  size_t units = 0;
+  while (units < bytes / 2 && wide[units])
+    units++;
+  size_t used = pie_utf16_to_utf8(wide, units, text);
   text[used] = '\0';
   return (struct pie_str){text, used};
 }

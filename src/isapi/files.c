@@ -336,7 +336,7 @@ static void log_trouble(struct pie_request *request, const char *root, struct pi
     snprintf(text, sizeof text, "%.*s in %s is not served: %s", (int)path.n, path.p, root,
              err == -PIE_ENOTSUP ? "its true name is not known, since /proc is missing"
                                  : pie_error_text(err));
-  pie_door_log(request->door, level, request->info.id, text);
+  pie_request_log(request, level, text);
 }
 
 /* The file could not be opened. */

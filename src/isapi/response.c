@@ -190,9 +190,9 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
     return err;
   decide_body(request, head->status);
   if (dropped)
-    pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
-                 "dropped a header that belongs to the connection, such as Transfer-Encoding: "
-                 "applications must not set these");
+    pie_request_log(request, PIE_LOG_WARNING,
+                    "dropped a header that belongs to the connection, such as Transfer-Encoding: "
+                    "applications must not set these");
   response->state = PIE_RESPONSE_HELD;
   return 0;
 }
@@ -299,8 +299,8 @@ static int64_t sum(const struct pie_str *parts, size_t count) {
 }
 
 static void log_cut(struct pie_request *request) {
-  pie_door_log(request->door, PIE_LOG_WARNING, request->info.id,
-               "the application sent more than its Content-Length: the rest was dropped");
+  pie_request_log(request, PIE_LOG_WARNING,
+                  "the application sent more than its Content-Length: the rest was dropped");
 }
 
 int pie_response_write(struct pie_request *request, const struct pie_str *parts, size_t count,
@@ -364,8 +364,9 @@ int pie_response_finish(struct pie_request *request, bool whole) {
     return 0;
   }
   if (whole && response->state != PIE_RESPONSE_BROKEN)
-    pie_door_log(request->door, PIE_LOG_ERROR, request->info.id,
-                 "the application sent less than its Content-Length: the response is broken off");
+    pie_request_log(
+        request, PIE_LOG_ERROR,
+        "the application sent less than its Content-Length: the response is broken off");
   pie_response_break_off(request);
   request->outcome = HSE_STATUS_ERROR;
   return 0;

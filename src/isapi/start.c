@@ -180,6 +180,7 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
                  !pie_str_equal(pie_str_from(workers), PIE_STR("1"));
   door->multiprocess = door->quirks.mod_isapi || several;
   good = good && check_statics(door);
+  door->log_given = door->settings.text[PIE_SET_LOG] != NULL;
   bool logs = open_log(door);
   door->configuration = good && logs ? PIE_CONFIGURED : PIE_MISCONFIGURED;
   return door->configuration == PIE_CONFIGURED;
@@ -234,6 +235,7 @@ static bool find_python(struct pie_door *door) {
 
 static struct pie_engine_config config_of(struct pie_door *door) {
   const struct pie_settings *settings = &door->settings;
+  const char *package = pie_settings_text(settings, PIE_SET_PACKAGE);
   return (struct pie_engine_config){
       .executable = door->python.executable,
       .home = door->python.home,
@@ -251,6 +253,7 @@ static struct pie_engine_config config_of(struct pie_door *door) {
       .impersonate = settings->number[PIE_SET_IMPERSONATE] != 0,
       .tokens = door->quirks.async,
       .crash_log = pie_settings_text(settings, PIE_SET_CRASH_LOG),
+      .package = package && *package ? package : door->python.package,
       .reload = settings->number[PIE_SET_RELOAD] != 0,
       .log_level = (int)door->log.level,
   };
@@ -277,7 +280,7 @@ static void on_file_setting(void *context, const char *name, const char *text) {
       pie_setting_table[id].scope != PIE_SCOPE_DOOR || door->settings.text[id])
     return;
   if (id == PIE_SET_HOME)
-    pie_door_log(door, PIE_LOG_WARNING, PIE_STR(""),
+    pie_door_log(door, PIE_LOG_WARNING,
                  "home in pyisapie.toml has no effect: Python must be found before the file can be "
                  "read. Set PYISAPIE_HOME where the server sets the environment");
   else
@@ -287,7 +290,6 @@ static void on_file_setting(void *context, const char *name, const char *text) {
 /* The settings of the process that the first application's file has. Our own host has read it. */
 static bool read_settings_file(struct pie_door *door) {
   const struct pie_failure *failure = NULL;
-  bool had_log = door->settings.text[PIE_SET_LOG] != NULL;
   if (door->quirks.ours || door->file_read)
     return true;
   pie_buf_clear(&door->file_statics); /* of a start that failed after that */
@@ -296,7 +298,7 @@ static bool read_settings_file(struct pie_door *door) {
     fail(door, failure->summary, failure->detail, failure->advice);
     return false;
   }
-  door->file_read = had_log || !door->settings.text[PIE_SET_LOG] || switch_log(door);
+  door->file_read = door->log_given || !door->settings.text[PIE_SET_LOG] || switch_log(door);
   if (!door->file_read)
     return false;
   __atomic_store_n(&door->log.level, pie_settings_log_level(&door->settings), __ATOMIC_RELAXED);
@@ -358,7 +360,7 @@ static void watch_main(void *arg) {
   pie_mutex_unlock(&door->lock);
   if (!late)
     return;
-  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""),
+  pie_door_log(door, PIE_LOG_ERROR,
                "Python has not started within the setting start-timeout; it may still do so");
   pie_door_release_parked(door);
 }

@@ -109,6 +109,7 @@ bool pie_python_find_library(const char *bin, int major, int minor, bool threade
 extern const char pie_python_library_hint[]; /* how to get a missing one */
 
 /* Files and environment */
+extern const bool pie_path_has_backslash; /* it separates names in a path, as "/" does */
 bool pie_path_is_file(const char *path);
 bool pie_path_is_dir(const char *path);
 bool pie_path_is_readable(const char *path);

@@ -50,6 +50,8 @@ size_t pie_log_stamp(char *out, size_t n) {
   return more < 0 ? used : used + (size_t)more;
 }
 
+const bool pie_path_has_backslash = false;
+
 bool pie_path_is_file(const char *path) {
   struct stat st;
   return stat(path, &st) == 0 && S_ISREG(st.st_mode);

@@ -69,6 +69,8 @@ static DWORD attributes_of(const char *path) {
                                                       : GetFileAttributesW(wide);
 }
 
+const bool pie_path_has_backslash = true;
+
 bool pie_path_is_file(const char *path) {
   DWORD found = attributes_of(path);
   return found != INVALID_FILE_ATTRIBUTES && !(found & FILE_ATTRIBUTE_DIRECTORY);

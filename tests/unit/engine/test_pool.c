@@ -11,6 +11,7 @@
 #include "engine/interp.h"
 #include "engine/limit.h"
 #include "engine/pool.h"
+#include "engine/site.h"
 #include "engine/world.h"
 #include "harness/test.h"
 
@@ -90,8 +91,9 @@ static int64_t door_read(struct pie_request *request, void *buffer, size_t capac
   return -PIE_EGONE;
 }
 
-static void door_log(struct pie_door *door, int level, struct pie_str id, struct pie_str text) {
-  (void)door, (void)level, (void)id, (void)text;
+static void door_log(struct pie_door *door, const struct pie_log_origin *origin, int level,
+                     struct pie_str text) {
+  (void)door, (void)origin, (void)level, (void)text;
 }
 
 static const struct pie_door_ops door_ops = {
@@ -108,9 +110,14 @@ static const struct pie_door_ops door_ops = {
 
 /* ---- the application ---- */
 
-void pie_engine_log(struct pie_engine *engine, enum pie_log_level level, struct pie_str id,
-                    const char *text) {
-  engine->ops->log(engine->door, level, id, pie_str_from(text));
+struct pie_log_origin pie_site_origin(const struct pie_site *site) {
+  (void)site;
+  return (struct pie_log_origin){.id = PIE_STR("")};
+}
+
+void pie_call_log(const struct pie_call *call, enum pie_log_level level, const char *text) {
+  struct pie_log_origin origin = {.id = call->info->id};
+  call->engine->ops->log(call->engine->door, &origin, level, pie_str_from(text));
 }
 
 static void release_for(int ms) {

@@ -6,11 +6,13 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define POST(length) "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " length "\r\n\r\n"
@@ -127,6 +129,91 @@ static void reads_complete(void) {
   CHECK_HAS(client_read_all(fd), "abc(cut)");
   close(fd);
   served_stop(&served);
+}
+
+/* ---- an extension that returns SUCCESS meanwhile: the last completion ends the request ---- */
+
+static void WINAPI on_late_read(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                DWORD error) {
+  char text[32];
+  (void)context;
+  CHECK_INT(error, 0);
+  snprintf(text, sizeof text, "%.*s", (int)bytes, reading.bytes);
+  sleep_ms(20);
+  CHECK_INT(ext_answer(ecb, text), HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+}
+
+static DWORD return_while_reading(EXTENSION_CONTROL_BLOCK *ecb) {
+  set_completion(ecb, on_late_read, NULL);
+  read_more(ecb);
+  return HSE_STATUS_SUCCESS_AND_KEEP_CONN;
+}
+
+static void WINAPI on_late_piece(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                 DWORD error) {
+  intptr_t i = (intptr_t)context;
+  CHECK_INT(bytes, strlen(pieces[i]));
+  CHECK_INT(error, 0);
+  if (++i == 3)
+    return;
+  sleep_ms(5);
+  set_completion(ecb, on_late_piece, (void *)i);
+  write_piece(ecb, i);
+}
+
+static DWORD return_while_writing(EXTENSION_CONTROL_BLOCK *ecb) {
+  set_completion(ecb, on_late_piece, NULL);
+  CHECK(ext_head(ecb, "200 OK", "Content-Length: 12\r\n\r\n", true));
+  write_piece(ecb, 0);
+  return HSE_STATUS_SUCCESS_AND_KEEP_CONN;
+}
+
+static void the_last_completion_ends_what_has_returned(void) {
+  for (int as = SERVED_PLAIN; as <= SERVED_OURS; as++) {
+    served_start(&served, (enum served_as)as, return_while_reading, NULL);
+    int fd = served_connect(&served);
+    for (int i = 0; i < 10; i++) {
+      client_send(fd, POST("4"));
+      sleep_ms(20); /* else it comes ahead */
+      client_send(fd, "late");
+      client_expect(fd, "POST", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+    }
+    close(fd);
+    served_stop(&served);
+    served_start(&served, (enum served_as)as, return_while_writing, NULL);
+    fd = served_connect(&served);
+    for (int i = 0; i < 10; i++) {
+      client_send(fd, GET);
+      client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nonetwo!three");
+    }
+    close(fd);
+    served_stop(&served);
+  }
+}
+
+static void WINAPI on_read_and_done(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                    DWORD error) {
+  (void)context, (void)bytes, (void)error;
+  ext_done(ecb, ext_answer(ecb, "twice"));
+}
+
+static DWORD return_and_be_done(EXTENSION_CONTROL_BLOCK *ecb) {
+  set_completion(ecb, on_read_and_done, NULL);
+  read_more(ecb);
+  return HSE_STATUS_SUCCESS;
+}
+
+static void what_has_returned_is_not_done_with(void) {
+  served_start(&served, SERVED_PLAIN, return_and_be_done, NULL);
+  int fd = served_connect(&served);
+  client_send(fd, POST("4"));
+  sleep_ms(50);
+  client_send(fd, "late");
+  client_read_all(fd);
+  close(fd);
+  int status = served_wait(&served);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  CHECK_HAS(served_log(&served), "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
 }
 
 /* ---- files ---- */
@@ -322,6 +409,8 @@ static void writes_to_a_client_that_has_gone_fail(void) {
 static const struct test_case cases[] = {
     CASE(writes_complete_one_after_the_other),
     CASE(reads_complete),
+    CASE(the_last_completion_ends_what_has_returned),
+    CASE(what_has_returned_is_not_done_with),
     CASE(files_complete),
     CASE(what_a_client_takes_at_once_needs_no_thread),
     CASE(the_rest_of_a_file_is_sent_by_another_thread),

@@ -291,7 +291,8 @@ static int ask(struct pie_request *request, const struct pie_request_info *info,
   CHECK_TEXT(text, "8080");
   CHECK_INT(ops->variable(request, "NO_SUCH", text, sizeof text), -PIE_ENOENT);
   CHECK_INT(ops->variable(request, "SERVER_NAME", text, sizeof text), -PIE_ETOOBIG);
-  ops->log(door, PIE_LOG_WARNING, info->id, PIE_STR("from the engine"));
+  struct pie_log_origin origin = {info->id, info->app, info->root, info->config};
+  ops->log(door, &origin, PIE_LOG_WARNING, PIE_STR("from the engine"));
   struct pie_header bad = {PIE_STR("X"), PIE_STR("a\nb")};
   struct pie_response_head head = {200, PIE_STR("OK"), &bad, 1};
   CHECK_INT(ops->respond(request, &head), -PIE_EINVAL);

@@ -435,7 +435,7 @@ static void a_settings_file_may_name_the_log(void) {
   fake_engine.file = file;
   fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_LOG", NULL);
   rig_serve(door, &hosts[0]);
-  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), "goes there");
+  pie_door_log(door, PIE_LOG_ERROR, "goes there");
   snprintf(log_path, sizeof log_path, "%s", path);
   CHECK_HAS(read_log(), "goes there");
   close_hosts(1);
@@ -458,7 +458,7 @@ static void a_log_of_the_settings_file_that_cannot_be_written_is_told(void) {
   fake_set(open_host(0, FAKE_APACHE), "PYISAPIE_LOG", NULL);
   rig_serve(door, &hosts[0]);
   CHECK_HAS(wire(0), "hello\n");
-  pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), "goes there");
+  pie_door_log(door, PIE_LOG_ERROR, "goes there");
   snprintf(log_path, sizeof log_path, "%s", path);
   CHECK_HAS(read_log(), "goes there");
   close_hosts(1);
@@ -473,7 +473,7 @@ static void a_settings_file_may_limit_the_log(void) {
   rig_serve(door, open_host(0, FAKE_APACHE));
   memset(line, 'x', sizeof line - 1);
   for (int i = 0; i < 60; i++)
-    pie_door_log(door, PIE_LOG_ERROR, PIE_STR(""), line);
+    pie_door_log(door, PIE_LOG_ERROR, line);
   snprintf(older, sizeof older, "%s.1", log_path);
   CHECK(pie_path_is_file(older));
   close_hosts(1);
