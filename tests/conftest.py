@@ -16,7 +16,7 @@ from harness import windows
 from harness.httpd import Httpd, Unavailable, free_port
 from harness.logs import Log
 from harness.paths import APACHE as APACHE_SAMPLES
-from harness.paths import APPS, DEMO, REAL_APPS, TEST_MODE
+from harness.paths import APPS, DEMO, PAGES, REAL_APPS, TEST_MODE
 from harness.serve import Serve
 from harness.site import APACHE, HOSTS, IIS, QUIRKS, Site, modules, mounts
 
@@ -36,6 +36,17 @@ VHOST = """
   Alias "{path}" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}{slash}"
   SetEnv PYISAPIE_APP "{app}"
   SetEnv PYISAPIE_ROOT "{root}"
+</VirtualHost>
+"""
+
+WITH_FILES = """
+<VirtualHost *>
+  ServerName {name}
+  AllowEncodedSlashes On
+  Alias "/" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}/"
+  SetEnv PYISAPIE_APP "{app}"
+  SetEnv PYISAPIE_ROOT "{root}"
+  SetEnv PYISAPIE_STATIC "/static={files}"
 </VirtualHost>
 """
 
@@ -117,6 +128,7 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.files = folder / "files"  # of the site "files", at /static
         self._stack = ExitStack()
         self._sites: dict[tuple[str, str], Site] = {}
         self._httpd: Httpd | None = None
@@ -164,6 +176,15 @@ class Servers:
         more += WHOLE.format(
             name="whole.localhost", app="environ_json:app", root=windows.native(APPS)
         )
+        more += WHOLE.format(
+            name="pages.localhost", app="./", root=windows.native(self.pages())
+        )
+        more += WITH_FILES.format(
+            name="files.localhost",
+            app="/=hello:app,/slow=slow:app",
+            root=windows.native(APPS),
+            files=windows.native(self.files),
+        )
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
         return self._stack.enter_context(httpd)
@@ -196,8 +217,26 @@ class Servers:
         path = windows.native
         return {"DEMO_DATA": path(folder / "demo"), "DAV_ROOT": path(folder / "dav")}
 
+    def pages(self) -> Path:
+        """A document root: tests/pages, and what is not fit to lie among our own files."""
+        root = self.folder / "pages"
+        if not root.exists():
+            shutil.copytree(PAGES, root)
+            (root / "syntax.py").write_text("def Request(:\n")
+            (root / "__init__.py").write_text("Write('must not be served')\n")
+            (root / ".hidden").write_text("must not be sent\n")
+            (root / ".git").mkdir()
+            (root / ".git" / "page.py").write_text("print('must not be served')\n")
+            (root / "pyisapie.ini").write_text("must not be sent\n")
+            (self.folder / "outside.py").write_text("print('must not be served')\n")
+            (self.folder / "outside.txt").write_text("must not be sent\n")
+            if not windows.NAME:
+                (root / "link.py").symlink_to(self.folder / "outside.py")
+                (root / "link.txt").symlink_to(self.folder / "outside.txt")
+        return root
+
     def site(self, server: str, what: str) -> Site:
-        """The site "apps", "real" or "demo" on one of HOSTS."""
+        """The site "apps", "files", "real", "demo" or "pages" on one of HOSTS."""
         if server == APACHE:
             return self.httpd().site(f"{what}.localhost")
         key = (server, what)
@@ -208,14 +247,18 @@ class Servers:
     def _start(self, server: str, what: str) -> Site:
         app, root = {
             "apps": (APPS_APP, APPS),
+            "files": ("/=hello:app,/slow=slow:app", APPS),
             "real": (REAL_APP, REAL_APPS),
             "demo": (DEMO_APP, DEMO),
+            "pages": ("./", self.pages()),
         }[what]
         folder = self.folder / f"{server}-{what}"
         args = {QUIRKS: ["--quirks", "apache"], IIS: ["--quirks", "iis"]}.get(server, [])
         env = self._data(server, folder)
         if server == IIS:  # it has no other way to tell the extension
             env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": windows.native(root)}
+        if what == "files":
+            env["PYISAPIE_STATIC"] = f"/static={windows.native(self.files)}"
         serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
         return self._stack.enter_context(serve).site(server)
@@ -275,6 +318,12 @@ def real(servers: Servers, server: str) -> Site:
 def demo(servers: Servers, server: str) -> Site:
     """The Django demo, on each host."""
     return servers.site(server, "demo")
+
+
+@pytest.fixture
+def pages(servers: Servers, server: str) -> Site:
+    """A document root of pages, on each host."""
+    return servers.site(server, "pages")
 
 
 @pytest.fixture

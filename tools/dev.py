@@ -262,10 +262,13 @@ def build_windows(pythons: Iterable[str]) -> None:
             p for p in (folder / "src").rglob("*") if p.suffix in (".dll", ".pyd", ".exe")
         )
         package = folder / "package" / "pyisapie"
-        shutil.rmtree(package, ignore_errors=True)
+        shutil.rmtree(package.parent, ignore_errors=True)
         package.mkdir(parents=True)
         for file in [*made, *(ROOT / "python" / "pyisapie").glob("*.py")]:
             shutil.copy(file, package)
+        shutil.copy(ROOT / "python" / "PyISAPIe.py", package.parent)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "python" / "Http", package.parent / "Http", ignore=ignored)
         say(f"{folder.relative_to(ROOT)}: {', '.join(p.name for p in made)}")
 
 

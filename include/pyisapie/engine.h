@@ -133,6 +133,14 @@ struct pie_door_ops {
    * has begun or another thread reads, -PIE_EGONE. Then only finish() may follow. */
   int (*pass_on)(struct pie_request *request, const char *url, int *status);
 
+  /* (blocks) Answers from the file below root that path ("/css/a.css", decoded) names, as the
+   * setting static does; of_pages: root holds source as well, and names of source, settings and
+   * data are not found. A user's token that the thread has taken counts. 0: then only finish() may
+   * follow. -PIE_ENOENT: there is no such file; -PIE_EIO: root cannot be used, and the log says
+   * why; both: nothing has been said yet. -PIE_ESTATE when the response has begun, -PIE_EGONE. */
+  int (*serve_file)(struct pie_request *request, const char *root, struct pie_str path,
+                    bool of_pages);
+
   /* The token of the user who asks (a HANDLE of the server's), or 0. */
   intptr_t (*token)(struct pie_request *request);
 
@@ -185,6 +193,7 @@ struct pie_engine_config {
   bool impersonate;           /* applications act as the user who asks */
   bool tokens;                /* the server gives tokens of users */
   const char *crash_log;      /* the file for Python's stacks at a crash, or NULL */
+  const char *package;        /* that has the handler of pages, or NULL */
   bool reload;                /* watch the application's files */
   int log_level;
 };

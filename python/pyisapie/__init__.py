@@ -35,9 +35,9 @@ def pass_to_server(environ: "Mapping[str, Any]", url: str | None = None) -> list
 
 def __getattr__(name: str) -> str:
     if name == "__version__":
-        from pyisapie import _host
+        from pyisapie import _engine
 
-        return _host.version
+        return _engine.version
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

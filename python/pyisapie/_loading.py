@@ -24,6 +24,7 @@ ERROR = 0
 MAIN, ISOLATED, FREE_THREADED = range(3)
 
 mode = MAIN
+package = "Http"  # with the handler of pages
 _guilty: list[str] = []  # modules that have brought the GIL back
 _failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
 
@@ -48,18 +49,22 @@ class LoadError(Exception):
 
 
 def parse_mounts(spec: str) -> list[tuple[str, str]]:
-    """Split ``/=main:app,/shop=shop:app`` or ``module:callable`` into (path, application) pairs.
+    """Split ``/=main:app,/shop=shop:app`` or ``module:callable`` into (path, target) pairs.
+
+    A target that has a slash is a folder of pages.
 
     The longest path comes first; a path is "" or "/name", never ends in a slash.
     """
     mounts: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in spec.replace("\n", ",").split(","))):
-        path, found, target = part.partition("=") if part.startswith("/") else ("/", "=", part)
+        is_mount = part.startswith("/") and "=" in part
+        path, _, target = part.partition("=") if is_mount else ("/", "=", part)
         path = path.strip().rstrip("/")
-        if not found or not target.strip():
+        if not target.strip():
             raise LoadError(
                 f"The mount {part!r} names no application.",
-                "Write PATH=MODULE:CALLABLE, such as /shop=shop.wsgi:application.",
+                "Write PATH=MODULE:CALLABLE, such as /shop=shop.wsgi:application; or PATH=FOLDER/ "
+                "for a folder of pages.",
             )
         if path in mounts:
             raise LoadError(
@@ -122,11 +127,23 @@ def _not_isolated(error: BaseException | None) -> LoadError | None:
     return None
 
 
-def _import_apps(app: str) -> list[tuple[str, Any]]:
-    return [(path, import_app(target)) for path, target in parse_mounts(app)]
+def _is_folder(target: str) -> bool:
+    return target in (".", "..") or "/" in target or "\\" in target
 
 
-def _import_apps_without_gil(app: str) -> list[tuple[str, Any]]:
+def _import_target(path: str, target: str, root: str) -> tuple[Any, ...]:
+    if not _is_folder(target):
+        return (path, import_app(target))
+    from pyisapie import _pages
+
+    return (path, *_pages.load(target, root, package))
+
+
+def _import_apps(app: str, root: str) -> list[tuple[Any, ...]]:
+    return [_import_target(path, target, root) for path, target in parse_mounts(app)]
+
+
+def _import_apps_without_gil(app: str, root: str) -> list[tuple[Any, ...]]:
     """In mode free-threaded: tell which module brings the GIL back."""
     shown = warnings.showwarning
 
@@ -139,7 +156,7 @@ def _import_apps_without_gil(app: str) -> list[tuple[str, Any]]:
 
     warnings.showwarning = show
     try:
-        apps = _import_apps(app)
+        apps = _import_apps(app, root)
     finally:
         warnings.showwarning = shown
     if sys._is_gil_enabled():  # type: ignore[attr-defined]
@@ -247,7 +264,7 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     return app, root
 
 
-def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
+def _load(app: str, root: str, config: str) -> list[tuple[Any, ...]]:
     app, root = _settings_of(app, root, config)
     if root:
         if not os.path.isdir(root):
@@ -259,7 +276,8 @@ def _load(app: str, root: str, config: str) -> list[tuple[str, Any]]:
         if root not in sys.path:
             sys.path.insert(0, root)
     importlib.invalidate_caches()
-    return _import_apps_without_gil(app) if mode == FREE_THREADED else _import_apps(app)
+    load_apps = _import_apps_without_gil if mode == FREE_THREADED else _import_apps
+    return load_apps(app, root)
 
 
 def _own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:

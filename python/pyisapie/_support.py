@@ -10,7 +10,9 @@ from __future__ import annotations
 import _signal
 import _thread
 import atexit
+import builtins
 import io
+import marshal
 import os
 import stat
 import sys
@@ -109,15 +111,35 @@ def log_crashes(path: str) -> None:
     faulthandler.enable(file)
 
 
+def _start_environ(is_main: bool) -> None:
+    """An interpreter that a site has for itself begins with the environment that the process had.
+
+    What other sites have set since is theirs: os.environ belongs to an interpreter. (What C code and
+    programs that are started see is the process's, which all have in common.)
+    """
+    kept = None if is_main else _engine.kept()
+    own = os.environ._data  # type: ignore[attr-defined]
+    if kept is None:
+        _engine.keep(marshal.dumps(own))
+    else:
+        own.clear()
+        own.update(marshal.loads(kept))
+
+
 def start(
     mode: int,
     multithread: int,
     multiprocess: int,
     switch_us: int,
     tokens: int,
+    interpreter: str,
+    package: str,
 ) -> dict[str, Any]:
     """Prepare this interpreter and return the template of every environ."""
     _loading.mode = mode
+    _loading.package = package
+    builtins.__interp__ = interpreter  # type: ignore[attr-defined]
+    _start_environ(interpreter == "main")
     if switch_us:
         sys.setswitchinterval(switch_us / 1_000_000)
     errors = LogStream(APP, "wsgi.errors")

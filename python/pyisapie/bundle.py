@@ -325,6 +325,9 @@ def make_runtime(
         for file in sorted(package.iterdir()):
             if file.is_file() and not file.name.startswith(LAUNCHER):
                 archive.add_file(file, f"{library}/pyisapie/{file.name}")
+        archive.add_file(package.parent / "PyISAPIe.py", f"{library}/PyISAPIe.py")
+        for file in sorted((package.parent / "Http").glob("*.py")):
+            archive.add_file(file, f"{library}/Http/{file.name}")
         archive.add_text(f"{library}/sitecustomize.py", SITE_CUSTOMIZE)
         archive.add_file(launcher, target.launcher)
         for name, text in NOTES.items():

@@ -21,13 +21,17 @@ WORKER = "from pyisapie import _worker; _worker.main()"
 DOOR_NAMES = ("pyisapie.so", "pyisapie.dll")
 USAGE_ERROR = 2
 
+SEVERAL = {"bind": "ADDRESS", "static": "PATH=FOLDER"}  # flags that may come more than once
+
 # How `serve --help` groups the settings.
 GROUPS = {
     "what to serve": (
         "app",
         "root",
+        "package",
         "config",
         "script-name",
+        "static",
         "home",
         "impersonate",
         "door",
@@ -97,8 +101,9 @@ def _add_setting(parser: argparse._ArgumentGroup, row: settings.Setting) -> None
     shown = f"{text} [{default}]" if default and "default" not in text else text
     if row.type == "switch":
         parser.add_argument(f"--{row.name}", nargs="?", const="on", metavar="on|off", help=shown)
-    elif row.name == "bind":
-        parser.add_argument("--bind", action="append", metavar="ADDRESS", help=shown)
+    elif row.name in SEVERAL:
+        metavar = SEVERAL[row.name]
+        parser.add_argument(f"--{row.name}", action="append", metavar=metavar, help=shown)
     else:
         metavar = "|".join(row.choices) if row.choices else row.type.upper()
         parser.add_argument(f"--{row.name}", metavar=metavar, help=shown)
@@ -195,6 +200,8 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
         hint = settings.target_hint(app.partition("=")[2] if app.startswith("/") else app)
         if hint:
             raise settings.SettingError(f"{app!r} names a file. {hint}")
+    if "static" in values:
+        values["static"] = settings.locate_folders(values["static"], Path.cwd(), "--static")
     if options.apps:
         values["app"] = settings.check("app", ",".join(options.apps), "MODULE:APP")
     return values
@@ -203,6 +210,9 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
 def _merge(options: argparse.Namespace) -> dict[str, str]:
     """Defaults < file < environment < flags, with root and config as absolute paths."""
     flags, environment = _flags(options), settings.read_environment()
+    if "static" in environment:
+        where = f"environment variable {settings.TABLE['static'].variable}"
+        environment["static"] = settings.locate_folders(environment["static"], Path.cwd(), where)
     given = environment | flags
     root = given.get("root") or bundled_app() or os.curdir
     path = given.get("config") or os.path.join(root, settings.FILE_NAME)

@@ -101,6 +101,27 @@ def _as_text(value: Any, where: str) -> str:
 FILES = ("root", "log", "crash-log", "access-log-file")  # taken from the file's place
 
 
+def locate_folders(text: str, base: Path, where: str) -> str:
+    """The setting static with absolute folders; base is what relative ones are taken from."""
+    located = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        path, _, folder = (part.strip() for part in item.partition("="))
+        full = base.joinpath(folder).absolute()
+        if not full.is_dir():
+            raise SettingError(f"{where}: static is {text!r}, but there is no folder {full}.")
+        if "," in str(full):
+            raise SettingError(f"{where}: static names {full}, and a comma ends a folder's name.")
+        located.append(f"{path}={full}")
+    return check("static", ",".join(located), where)
+
+
+def _pairs(table: Any, where: str, example: str) -> str:
+    """A table of paths as one text: mounts and static."""
+    if not isinstance(table, dict):
+        raise SettingError(f"{where} is a table such as {example}.")
+    return ",".join(f"{key}={_as_text(value, where)}" for key, value in table.items())
+
+
 def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
     """The settings in a file, checked: name to text. Relative folders are taken from its place."""
     try:
@@ -111,6 +132,9 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: not valid TOML: {error}.") from None
     mounts = content.pop("mounts", None)
+    if isinstance(content.get("static"), dict):
+        where = f"{path}, line {_line_of(source, 'static')}: [static]"
+        content["static"] = _pairs(content["static"], where, '"/static" = "assets"')
     values: dict[str, str] = {}
     for key, value in content.items():
         where = f"{path}, line {_line_of(source, key)}"
@@ -119,10 +143,12 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, str]:
             raise _unknown(key, where)
         values[name] = check(name, _as_text(value, f"{where}: {key}"), where)
     if mounts is not None:
-        where = f"{path}, line {_line_of(source, 'mounts')}"
-        if not isinstance(mounts, dict):
-            raise SettingError(f'{where}: [mounts] is a table such as "/shop" = "shop:app".')
-        values["app"] = ",".join(f"{k}={_as_text(v, where)}" for k, v in mounts.items())
+        where = f"{path}, line {_line_of(source, 'mounts')}: [mounts]"
+        values["app"] = _pairs(mounts, where, '"/shop" = "shop:app"')
+    if "static" in values:
+        where = f"{path}, line {_line_of(source, 'static')}"
+        base = Path(path).parent.absolute()
+        values["static"] = locate_folders(values["static"], base, where)
     for name in FILES:
         if values.get(name, "-") != "-":
             values[name] = str(Path(path).parent.joinpath(values[name]).resolve())

@@ -18,7 +18,10 @@
   X(NOENT, 10, "not found")                                                                        \
   X(NOTSUP, 11, "not supported here")                                                              \
   X(START, 12, "could not be started")                                                             \
-  X(AGAIN, 13, "would block")
+  X(AGAIN, 13, "would block")                                                                      \
+  X(DENIED, 14, "permission denied")                                                               \
+  X(FOLDER, 15, "is a folder")                                                                     \
+  X(OUTSIDE, 16, "lies outside the folder")
 
 enum pie_error {
 #define PIE_ERROR_ENUM(name, number, text) PIE_E##name = number,

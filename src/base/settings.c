@@ -2,6 +2,7 @@
 #include "base/settings.h"
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -217,6 +218,11 @@ int pie_settings_set(struct pie_settings *settings, enum pie_setting_id id, stru
   }
   if (id == PIE_SET_SCRIPT_NAME && value.n && value.p[0] != '/') {
     snprintf(why, why_size, "must begin with a slash, such as /app");
+    return -PIE_EINVAL;
+  }
+  const char *wrong = id == PIE_SET_STATIC ? pie_folders_check(value) : NULL;
+  if (wrong) {
+    snprintf(why, why_size, "%s", wrong);
     return -PIE_EINVAL;
   }
   char *copy = malloc(value.n + 1);

@@ -18,12 +18,19 @@
  * Scopes: HOST is our own server, DOOR is the extension in any server. */
 #define PIE_SETTINGS(X)                                                                            \
   X(APP, "app", TEXT, "", 0, 0, DOOR,                                                              \
-    "the application: MODULE:CALLABLE, or mounts such as /=main:app,/shop=shop:app")               \
+    "the application: MODULE:CALLABLE, or FOLDER/ for pages, or mounts such as "                   \
+    "/=main:app,/shop=shop:app,/docs=./pages/")                                                    \
   X(ROOT, "root", TEXT, "", 0, 0, DOOR, "the folder that goes first on sys.path")                  \
+  X(PACKAGE, "package", TEXT, "", 0, 0, DOOR,                                                      \
+    "the package whose Isapi.Request() answers for pages (default: NAME where the extension's "    \
+    "file is PyISAPIe-NAME.dll, else Http)")                                                       \
   X(CONFIG, "config", TEXT, "", 0, 0, DOOR, "the settings file (default: pyisapie.toml in root)")  \
   X(SCRIPT_NAME, "script-name", TEXT, "", 0, 0, DOOR,                                              \
     "the path below which the site lies, when the web server cannot tell: SCRIPT_NAME for "        \
     "requests below it; / is the root (default: as the web server says)")                          \
+  X(STATIC, "static", TEXT, "", 0, 0, DOOR,                                                        \
+    "folders whose files are served without Python, each below its path in the site: "             \
+    "/static=FOLDER,/media=FOLDER")                                                                \
   X(HOME, "home", TEXT, "", 0, 0, DOOR,                                                            \
     "the Python to use: a virtual environment or an installation (default: found from the "        \
     "extension's own place)")                                                                      \

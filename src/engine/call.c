@@ -191,3 +191,29 @@ void pie_call_log_exception(struct pie_call *call, const char *where) {
   Py_XDECREF(text);
   Py_XDECREF(exception);
 }
+
+static const struct pie_failure app_failed = {
+    .status = 500,
+    .summary = "The application failed while it handled the request.",
+    .advice = "Its traceback is in the error log, under the reference below.",
+};
+
+void pie_call_end_failed(struct pie_call *call) {
+  if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
+    PyErr_Clear();
+    pie_call_log(call, PIE_LOG_WARNING, "the request that took too long has ended");
+    pie_call_finish(call, false);
+    return;
+  }
+  if (call->gone) {
+    PyErr_Clear();
+    pie_call_log(call, PIE_LOG_DEBUG, "the client went away before it had the whole response");
+    pie_call_finish(call, false);
+    return;
+  }
+  pie_call_log_exception(call, "The application failed");
+  if (pie_call_head_sent(call))
+    pie_call_finish(call, false);
+  else
+    pie_call_fail(call, &app_failed);
+}

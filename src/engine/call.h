@@ -39,6 +39,10 @@ int pie_call_write_last(struct pie_call *call, const struct pie_str *parts, size
 void pie_call_finish(struct pie_call *call, bool whole);
 void pie_call_fail(struct pie_call *call, const struct pie_failure *failure);
 
+/* The same after the application has failed, with its exception set: tells the client what is left
+ * to tell, and the log. */
+void pie_call_end_failed(struct pie_call *call);
+
 /* Whose its entries in the log are. */
 struct pie_log_origin pie_call_origin(const struct pie_call *call);
 void pie_call_log(const struct pie_call *call, enum pie_log_level level, const char *text);

@@ -45,6 +45,8 @@ struct pie_call {
   bool ending;         /* its thread is about to end it */
   bool limited;
 
+  struct pie_page *page; /* while a page's handler runs: see page.h */
+
   bool host_idles;             /* the host calls idle() before it blocks */
   struct pie_parting *parting; /* where the end of the response may wait, or NULL: see call.h */
   bool responded;              /* start_response has been called */
@@ -78,6 +80,13 @@ struct pie_world {
   bool loading;  /* the owner is in an application's import */
   bool alarmed;  /* the time of some call is over */
   bool has_waker;
+
+  /* Of a guest only: see guest.h. */
+  const char *name;
+  struct pie_world *next_guest;
+  bool shares_gil;
+  int64_t failed_ms; /* when it could not be started */
+
   struct pie_waker waker; /* of an owner that is Python's main thread: signals wake it, too */
 };
 
@@ -136,6 +145,9 @@ struct pie_engine {
   struct pie_engine_config config; /* with strings of our own */
   struct pie_world *worlds;        /* one, or in mode isolated several */
   size_t world_count;
+  struct pie_mutex guests_lock;
+  struct pie_world *guests;
+  bool guests_stopped;
   struct pie_lane *lanes; /* as many as requests may run Python at the same time */
   size_t lane_count;
   struct pie_watchdog watchdog;

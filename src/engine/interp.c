@@ -97,13 +97,13 @@ void pie_interp_forget(void) {
   last = NULL;
 }
 
-/* ---- isolated interpreters ---- */
+/* ---- further interpreters ---- */
+
+bool pie_interp_can_isolate(void) { return PIE_PY_CAN_ISOLATE; }
 
 #if PIE_PY_CAN_ISOLATE
 
-bool pie_interp_can_isolate(void) { return true; }
-
-int pie_interp_new(PyInterpreterState **out, const char **why) {
+static PyThreadState *make_isolated(const char **why) {
   /* But for the GIL and memory of its own, all that an ordinary program may do. */
   const PyInterpreterConfig config = {
       .use_main_obmalloc = 0,
@@ -115,11 +115,26 @@ int pie_interp_new(PyInterpreterState **out, const char **why) {
       .gil = PyInterpreterConfig_OWN_GIL,
   };
   PyThreadState *state = NULL;
+  PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
+  if (PyStatus_Exception(status))
+    *why = status.err_msg;
+  return state;
+}
+
+#else
+
+static PyThreadState *make_isolated(const char **why) {
+  *why = "it needs Python 3.14 or newer";
+  return NULL;
+}
+
+#endif
+
+int pie_interp_new(PyInterpreterState **out, bool shares_gil, const char **why) {
   if (pie_interp_enter(PyInterpreterState_Main()))
     return -PIE_ENOMEM;
-  PyStatus status = Py_NewInterpreterFromConfig(&state, &config);
-  if (PyStatus_Exception(status)) {
-    *why = status.err_msg;
+  PyThreadState *state = shares_gil ? Py_NewInterpreter() : make_isolated(why);
+  if (!state) {
     pie_interp_leave();
     return -PIE_ESTART;
   }
@@ -137,20 +152,6 @@ void pie_interp_end(void) {
   Py_EndInterpreter(own->state);
   free(own);
 }
-
-#else
-
-bool pie_interp_can_isolate(void) { return false; }
-
-int pie_interp_new(PyInterpreterState **out, const char **why) {
-  (void)out;
-  *why = "it needs Python 3.14 or newer";
-  return -PIE_ENOTSUP;
-}
-
-void pie_interp_end(void) {}
-
-#endif
 
 /* ---- around what may block ---- */
 

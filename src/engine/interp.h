@@ -29,8 +29,9 @@ void pie_interp_forget(void);
 
 /* True where interpreters with a GIL of their own work. */
 bool pie_interp_can_isolate(void);
-/* Makes one and enters it. 0, or a negative error with why. */
-int pie_interp_new(PyInterpreterState **out, const char **why);
+/* Makes one, or one that shares the main one's GIL, which works everywhere, and enters it. 0, or a
+ * negative error with why. */
+int pie_interp_new(PyInterpreterState **out, bool shares_gil, const char **why);
 void pie_interp_end(void); /* ends the one that this thread is inside, and leaves it */
 
 /* Between these two other threads run Python; for whatever may block. Any thread that is inside

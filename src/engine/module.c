@@ -7,10 +7,12 @@
 #include "engine/call.h"
 #include "engine/interp.h"
 #include "engine/owner.h"
+#include "engine/page.h"
 #include "engine/pool.h"
 #include "engine/server.h"
 #include "engine/site.h"
 #include "engine/state.h"
+#include "pyisapie/version.h"
 
 #include <stdlib.h>
 
@@ -54,6 +56,7 @@ struct pie_engine *pie_engine_open(uint32_t abi, struct pie_door *door,
     the_engine = calloc(1, sizeof *the_engine);
     if (!the_engine)
       return NULL;
+    pie_mutex_init(&the_engine->guests_lock);
     pie_buf_init(&the_engine->failure_text, 2048);
     pie_buf_init(&the_engine->failure_detail, 64 * 1024);
   }
@@ -90,6 +93,29 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   engine->ops->log(engine->door, &origin, level, (struct pie_str){text, (size_t)n});
   pie_interp_retake(state);
   Py_RETURN_NONE;
+}
+
+/* ---- bytes that one interpreter keeps for others ---- */
+
+static struct pie_buf kept = {.max = 16 * 1024 * 1024};
+
+static PyObject *module_keep(PyObject *module, PyObject *bytes) {
+  char *p;
+  Py_ssize_t n;
+  (void)module;
+  if (PyBytes_AsStringAndSize(bytes, &p, &n))
+    return NULL;
+  pie_buf_clear(&kept);
+  if (pie_buf_append(&kept, p, (size_t)n))
+    return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_kept(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  if (!kept.n)
+    Py_RETURN_NONE;
+  return PyBytes_FromStringAndSize(kept.p, (Py_ssize_t)kept.n);
 }
 
 PyDoc_STRVAR(choose_log_doc,
@@ -194,6 +220,9 @@ static PyMethodDef methods[] = {
     {"ask_to_stop", module_ask_to_stop, METH_O,
      "ask_to_stop(pid)\n--\n\nAsk a process of our host (or on POSIX any) to end when its requests "
      "have; False when there is no such process."},
+    {"keep", module_keep, METH_O,
+     "keep(bytes, /)\n--\n\nKeep bytes for the interpreters that come later."},
+    {"kept", module_kept, METH_NOARGS, "kept()\n--\n\nWhat keep() was given, or None."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -215,7 +244,9 @@ static int module_exec(PyObject *module) {
   struct pie_state *state = pie_state_of(module);
   if (setup_strings(state) || pie_wsgi_environ_setup(state) ||
       pie_wsgi_input_setup(module, state) || pie_wsgi_start_setup(module, state) ||
-      pie_wsgi_file_setup(module, state))
+      pie_wsgi_file_setup(module, state) || pie_page_env_setup(module) ||
+      PyModule_AddFunctions(module, pie_page_methods) ||
+      PyModule_AddStringConstant(module, "version", PIE_VERSION))
     return -1;
   return 0;
 }
@@ -265,6 +296,8 @@ static struct PyModuleDef definition = {
     .m_clear = module_clear,
     .m_free = module_free,
 };
+
+bool pie_state_is_ours(PyObject *module) { return PyModule_GetDef(module) == &definition; }
 
 PyMODINIT_FUNC PyInit__engine(void);
 PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/str.h"
+#include "engine/guest.h"
 #include "engine/interp.h"
 #include "engine/limit.h"
 #include "engine/owner.h"
@@ -38,11 +39,13 @@ static void keep_config(struct pie_engine *engine, const struct pie_engine_confi
   free((void *)(uintptr_t)engine->config.home);
   free((void *)(uintptr_t)engine->config.package_dir);
   free((void *)(uintptr_t)engine->config.crash_log);
+  free((void *)(uintptr_t)engine->config.package);
   engine->config = *config;
   engine->config.executable = copy(config->executable);
   engine->config.home = copy(config->home);
   engine->config.package_dir = copy(config->package_dir);
   engine->config.crash_log = copy(config->crash_log);
+  engine->config.package = copy(config->package);
 }
 
 /* TOP/python/bin/python3.13 or TOP/python/python.exe, where TOP is a bundle. */
@@ -239,7 +242,9 @@ void pie_runtime_stop(struct pie_engine *engine, int timeout_ms) {
     first = pie_world_stop(&engine->worlds[i]) && first;
   if (!first)
     return;
+  pie_guest_stop_all(engine);
   pie_pool_stop(engine, deadline);
+  pie_guest_end_all(engine, deadline);
   for (size_t i = 0; i < engine->world_count; i++)
     pie_world_end(&engine->worlds[i], deadline);
   pie_limit_stop(engine);

@@ -115,6 +115,15 @@ static const char *url_of(PyObject *url) {
   return good ? text : NULL;
 }
 
+/* 0, or a negative error: what the door says. */
+static int pass_on(struct pie_call *call, const char *url, int *status) {
+  PyThreadState *state = pie_interp_release();
+  int err = call->engine->ops->pass_on(call->request, url, status);
+  pie_interp_retake(state);
+  call->passed = call->passed || !err;
+  return err;
+}
+
 PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
   struct pie_call *call = current();
   const char *text = NULL;
@@ -126,11 +135,8 @@ PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
     pie_call_leave(call);
     return NULL;
   }
-  PyThreadState *state = pie_interp_release();
-  int err = call->engine->ops->pass_on(call->request, text, &status);
-  pie_interp_retake(state);
+  int err = pass_on(call, text, &status);
   pie_call_leave(call);
-  call->passed = call->passed || !err;
   if (!err)
     return PyLong_FromLong(status);
   if (err == -PIE_ESTATE)
@@ -141,4 +147,45 @@ PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
   else
     PyErr_SetString(PyExc_OSError, "the web server has not answered the request");
   return NULL;
+}
+
+static bool ends_name(struct pie_str path, size_t at) {
+  return at >= path.n || !((path.p[at] >= '0' && path.p[at] <= '9') ||
+                           (pie_ascii_lower(path.p[at]) >= 'a' && pie_ascii_lower(path.p[at]) <= 'z'));
+}
+
+/* Whether this may lead to source: .py, .pyc, .pyw and so on at the end of a name, whatever a file
+ * system makes of what follows there ("page.py.", "page.py::$DATA"). */
+static bool may_be_source(struct pie_str path) {
+  for (size_t i = 0; i + 3 <= path.n; i++) {
+    struct pie_str rest = {path.p + i, path.n - i};
+    if (pie_str_starts_nocase(rest, PIE_STR(".py")) &&
+        (ends_name(path, i + 3) || ends_name(path, i + 4)))
+      return true;
+  }
+  return false;
+}
+
+/* What the server has, or where it cannot take a request back, what the folder has. */
+static int pass_page(struct pie_call *call, const struct pie_mount *mount) {
+  struct pie_str path = call->info->path_info;
+  int status = 0;
+  if (may_be_source(path))
+    return -PIE_ENOENT;
+  int err = pass_on(call, NULL, &status);
+  if (err != -PIE_ENOTSUP)
+    return err;
+  path = (struct pie_str){path.p + mount->length, path.n - mount->length};
+  PyThreadState *state = pie_interp_release();
+  err = call->engine->ops->serve_file(call->request, mount->folder, path, true);
+  pie_interp_retake(state);
+  call->passed = call->passed || !err;
+  return err;
+}
+
+int pie_server_pass_page(struct pie_call *call, const struct pie_mount *mount) {
+  int err = pie_call_enter(call) ? pass_page(call, mount) : -PIE_EGONE;
+  pie_call_leave(call);
+  PyErr_Clear();
+  return err;
 }

@@ -213,18 +213,51 @@ static char *text_at(PyObject *tuple, Py_ssize_t index) {
   return text ? copy((struct pie_str){text, (size_t)n}) : NULL;
 }
 
+/* What a pyisapie._pages.Pages says of itself. */
+static int read_pages(PyObject *pages, struct pie_mount *mount) {
+  PyObject *settings = PyObject_GetAttrString(pages, "settings");
+  PyObject *map = NULL;
+  const char *folder = NULL;
+  Py_ssize_t buffer_size = 0;
+  int keep_alive = 1;
+  bool good = settings && PyArg_ParseTuple(settings, "snpO!O!Oi", &folder, &buffer_size,
+                                           &keep_alive, &PyTuple_Type, &mount->default_headers,
+                                           &PyTuple_Type, &mount->static_headers, &map,
+                                           &mount->interpreter_limit);
+  if (good) {
+    mount->pages = Py_NewRef(pages);
+    mount->buffer_size = (size_t)buffer_size;
+    mount->keep_alive = keep_alive;
+    Py_INCREF(mount->default_headers);
+    Py_INCREF(mount->static_headers);
+    mount->interpreter_map = map == Py_None ? NULL : Py_NewRef(map);
+    mount->folder = copy(pie_str_from(folder));
+  }
+  Py_XDECREF(settings);
+  return good && mount->folder ? 0 : -1;
+}
+
+static int read_mount(PyObject *tuple, struct pie_mount *mount) {
+  PyObject *path, *app, *pages = Py_None;
+  if (!PyArg_ParseTuple(tuple, "O!O|O", &PyUnicode_Type, &path, &app, &pages))
+    return -1;
+  const char *text = PyUnicode_AsUTF8(path);
+  mount->path = text ? copy(pie_str_from(text)) : NULL;
+  if (!mount->path)
+    return -1;
+  mount->length = strlen(mount->path);
+  mount->app = Py_NewRef(app);
+  return pages == Py_None ? 0 : read_pages(pages, mount);
+}
+
 static int read_mounts(PyObject *list, struct pie_mount **out, size_t *out_count) {
   Py_ssize_t count = PyList_GET_SIZE(list);
   struct pie_mount *mounts = calloc((size_t)count + 1, sizeof *mounts);
   if (!mounts)
     return -PIE_ENOMEM;
   for (Py_ssize_t i = 0; i < count; i++) {
-    PyObject *pair = PyList_GET_ITEM(list, i);
-    mounts[i].path = text_at(pair, 0);
-    if (!mounts[i].path)
+    if (read_mount(PyList_GET_ITEM(list, i), &mounts[i]))
       return -PIE_ENOMEM; /* out of memory at the start: what is lost here does not matter */
-    mounts[i].length = strlen(mounts[i].path);
-    mounts[i].app = Py_NewRef(PyTuple_GET_ITEM(pair, 1));
   }
   *out = mounts;
   *out_count = (size_t)count;
@@ -244,7 +277,7 @@ static struct pie_failure read_failure(PyObject *answer) {
   return failure;
 }
 
-/* pyisapie._support.load gives (True, [(mount, app), ...]) or (False, summary, detail, advice),
+/* pyisapie._support.load gives (True, [(mount, app[, pages]), ...]) or (False, summary, detail, advice),
  * and has logged the failure. What is read from the answer is read before the lock is taken:
  * nobody may wait for the GIL with the lock held. */
 void pie_site_load(struct pie_world *world, struct pie_site *site) {
@@ -257,7 +290,7 @@ void pie_site_load(struct pie_world *world, struct pie_site *site) {
   bool shaped = answer && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) >= 2;
   bool good = shaped && PyTuple_GET_ITEM(answer, 0) == Py_True &&
               read_mounts(PyTuple_GET_ITEM(answer, 1), &mounts, &count) == 0;
-  if (!answer)
+  if (PyErr_Occurred())
     PyErr_Print();
   if (!good)
     failure = read_failure(shaped && PyTuple_GET_SIZE(answer) == 4 ? answer : NULL);

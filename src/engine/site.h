@@ -13,7 +13,16 @@ enum pie_site_state { PIE_SITE_NEW, PIE_SITE_LOADING, PIE_SITE_LOADED, PIE_SITE_
 struct pie_mount {
   char *path; /* "" or "/shop" */
   size_t length;
-  PyObject *app;
+  PyObject *app; /* WSGI; of pages the handler, which takes no arguments */
+
+  /* Of pages only: */
+  PyObject *pages;                            /* a pyisapie._pages.Pages, or NULL */
+  char *folder;                               /* the document root */
+  size_t buffer_size;                         /* 0: everything is sent as it is written */
+  bool keep_alive;                            /* unless a page wants it otherwise */
+  PyObject *default_headers, *static_headers; /* tuples of pairs of bytes */
+  PyObject *interpreter_map;                  /* a str or a callable, or NULL */
+  int interpreter_limit;
 };
 
 struct pie_site {

@@ -75,6 +75,7 @@ struct pie_state {
 };
 
 struct pie_state *pie_state_of(PyObject *module);
+bool pie_state_is_ours(PyObject *module); /* it is the engine's that runs, not of another copy */
 
 /* Each adds its type to the module's state: 0, or -1 with an exception. */
 int pie_wsgi_input_setup(PyObject *module, struct pie_state *state);

@@ -51,6 +51,17 @@ static int fail_with_exception(struct pie_engine *engine, const char *summary) {
   return pie_world_fail(engine, summary, "Install pyisapie again into this environment.");
 }
 
+/* What Python finds first has an engine of its own, which no server has opened. */
+static int fail_with_other(struct pie_world *world) {
+  PyObject *file = PyModule_GetFilenameObject(world->module);
+  const char *path = file ? PyUnicode_AsUTF8(file) : NULL;
+  int err = pie_runtime_fail(world->engine, "Python finds another installation of pyisapie.", path,
+                             "Use the extension of that one, or remove it.");
+  PyErr_Clear();
+  Py_XDECREF(file);
+  return err;
+}
+
 static int import_package(struct pie_world *world) {
   struct pie_engine *engine = world->engine;
   const struct pie_engine_config *config = &engine->config;
@@ -60,12 +71,16 @@ static int import_package(struct pie_world *world) {
   Py_XSETREF(world->support, PyImport_ImportModule("pyisapie._support"));
   if (!world->module || !world->support)
     return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
+  if (!pie_state_is_ours(world->module))
+    return fail_with_other(world);
   world->state = pie_state_of(world->module);
   /* Interpreters are to each other what processes are. */
   bool multiprocess = config->multiprocess || engine->world_count > 1;
   PyObject *template =
-      PyObject_CallMethod(world->support, "start", "iiiii", (int)config->mode, config->threads > 1,
-                          (int)multiprocess, config->switch_interval_us, (int)config->tokens);
+      PyObject_CallMethod(world->support, "start", "iiiiiss", (int)config->mode, config->threads > 1,
+                          (int)multiprocess, config->switch_interval_us, (int)config->tokens,
+                          world->name ? world->name : "main",
+                          config->package && *config->package ? config->package : "Http");
   if (!template || !PyDict_Check(template)) {
     Py_XDECREF(template);
     return fail_with_exception(engine, "The package pyisapie cannot start.");
@@ -96,9 +111,10 @@ int pie_world_start_main(struct pie_world *world) {
 
 static int make(struct pie_world *world) {
   const char *why = NULL;
-  if (pie_interp_new(&world->interp, &why))
-    return pie_runtime_fail(world->engine, "An interpreter for the mode isolated cannot be made.",
-                            why, "Set mode to main, or report this with the text above.");
+  if (pie_interp_new(&world->interp, world->shares_gil, &why))
+    return pie_runtime_fail(world->engine, "A further interpreter cannot be made.", why,
+                            "Set mode to main and InterpreterMap to None, or report this with the "
+                            "text above.");
   int err = import_package(world);
   if (err) {
     Py_CLEAR(world->module);

@@ -11,12 +11,6 @@
 
 enum { PARTS_ON_STACK = 16 };
 
-static const struct pie_failure app_failed = {
-    .status = 500,
-    .summary = "The application failed while it handled the request.",
-    .advice = "Its traceback is in the error log, under the reference below.",
-};
-
 static int need_response(struct pie_call *call) {
   if (call->responded)
     return 0;
@@ -130,7 +124,7 @@ static void close_result(struct pie_call *call, PyObject *result) {
   Py_XDECREF(pending);
 }
 
-static int run(struct pie_call *call, PyObject *app, PyObject *env) {
+static int call_app(struct pie_call *call, PyObject *app, PyObject *env) {
   PyObject *const args[] = {env, call->start};
   PyObject *result = PyObject_Vectorcall(app, args, 2, NULL);
   if (!result)
@@ -142,42 +136,27 @@ static int run(struct pie_call *call, PyObject *app, PyObject *env) {
   return err;
 }
 
-/* What is left to tell the client, and the log, after a failure. */
-static void end_failed(struct pie_call *call) {
-  if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
-    PyErr_Clear();
-    pie_call_log(call, PIE_LOG_WARNING, "the request that took too long has ended");
-    pie_call_finish(call, false);
-    return;
-  }
-  if (call->gone) {
-    PyErr_Clear();
-    pie_call_log(call, PIE_LOG_DEBUG, "the client went away before it had the whole response");
-    pie_call_finish(call, false);
-    return;
-  }
-  pie_call_log_exception(call, "The application failed");
-  if (pie_call_head_sent(call))
-    pie_call_finish(call, false);
-  else
-    pie_call_fail(call, &app_failed);
+int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input,
+                 PyObject **env) {
+  *env = pie_wsgi_environ(call, script, input);
+  call->start = *env ? pie_wsgi_start_new(call) : NULL;
+  int err = call->start ? call_app(call, app, *env) : -1;
+  /* The application may have kept it: from here on it refuses. */
+  if (call->start)
+    pie_wsgi_start_close(call->start);
+  Py_CLEAR(call->start);
+  return err;
 }
 
 void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script) {
-  PyObject *input = pie_wsgi_input_new(call);
-  PyObject *env = input ? pie_wsgi_environ(call, script, input) : NULL;
-  call->start = env ? pie_wsgi_start_new(call) : NULL;
-  int err = call->start ? run(call, app, env) : -1;
-  /* The application may have kept them: from here on they refuse. */
+  PyObject *input = pie_wsgi_input_new(call), *env = NULL;
+  int err = input ? pie_wsgi_run(call, app, script, input, &env) : -1;
   if (input)
     pie_wsgi_input_close(input);
-  if (call->start)
-    pie_wsgi_start_close(call->start);
   if (err)
-    end_failed(call);
+    pie_call_end_failed(call);
   else
     pie_call_finish(call, true);
-  Py_CLEAR(call->start);
-  Py_XDECREF(env);
+  Py_XDECREF(env); /* destructors of what is in it may last: the client has its answer */
   Py_XDECREF(input);
 }

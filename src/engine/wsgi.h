@@ -11,12 +11,18 @@
  * takes, in bytes of info->path_info. */
 void pie_wsgi_serve(struct pie_call *call, PyObject *app, size_t script);
 
+/* The same to the end of the response only: 0, or -1 with an exception. input is wsgi.input; env is
+ * the environ, or NULL: a reference for the caller. */
+int pie_wsgi_run(struct pie_call *call, PyObject *app, size_t script, PyObject *input,
+                 PyObject **env);
+
 /* wsgi_environ.c: the environ, or NULL with an exception. input is wsgi.input. */
 PyObject *pie_wsgi_environ(struct pie_call *call, size_t script, PyObject *input);
 
 /* wsgi_input.c: the stream; pie_wsgi_input_close makes it an error to use it any longer. */
 PyObject *pie_wsgi_input_new(struct pie_call *call);
 void pie_wsgi_input_close(PyObject *input);
+int64_t pie_wsgi_input_left(PyObject *input); /* bytes; PIE_LENGTH_UNKNOWN */
 
 /* wsgi_start.c: start_response, likewise. */
 PyObject *pie_wsgi_start_new(struct pie_call *call);

@@ -316,3 +316,16 @@ void pie_wsgi_input_close(PyObject *input) {
   Py_END_CRITICAL_SECTION();
   pie_call_wait_for(call, &self->busy);
 }
+
+int64_t pie_wsgi_input_left(PyObject *input) {
+  PieWsgiInput *self = (PieWsgiInput *)input;
+  int64_t left;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  int64_t buffered = (int64_t)(self->end - self->at);
+  if (self->ended)
+    left = buffered;
+  else
+    left = self->left < 0 ? PIE_LENGTH_UNKNOWN : self->left + buffered;
+  Py_END_CRITICAL_SECTION();
+  return left;
+}

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/call.h"
+#include "engine/page.h"
 #include "engine/wsgi.h"
 
 enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
@@ -78,7 +79,8 @@ static int take_response(struct pie_call *call, PyObject *status, PyObject *head
   }
   if (parse_status(status, &head))
     return -1;
-  if (count > HEADERS_ON_STACK && !(list = PyMem_Malloc((size_t)count * sizeof *list))) {
+  size_t room = (size_t)count + (call->page ? pie_page_extra_count(call) : 0);
+  if (room > HEADERS_ON_STACK && !(list = PyMem_Malloc(room * sizeof *list))) {
     PyErr_NoMemory();
     return -1;
   }
@@ -87,6 +89,8 @@ static int take_response(struct pie_call *call, PyObject *status, PyObject *head
     err = parse_header(PyList_GET_ITEM(headers, i), &list[i]);
   head.headers = list;
   head.header_count = (size_t)count;
+  if (call->page && !err)
+    pie_page_extra_headers(call, list, &head.header_count);
   err = err ? err : pie_call_respond(call, &head);
   if (list != on_stack)
     PyMem_Free(list);

@@ -103,7 +103,16 @@ struct async {
   intptr_t file;
   uint64_t offset;
   const HSE_RESPONSE_VECTOR *vector;
-  enum { ASYNC_WRITE, ASYNC_READ, ASYNC_FILE, ASYNC_VECTOR, ASYNC_URL, ASYNC_ERROR } what;
+  uint64_t length; /* of ASYNC_REST */
+  enum {
+    ASYNC_WRITE,
+    ASYNC_READ,
+    ASYNC_FILE,
+    ASYNC_REST,
+    ASYNC_VECTOR,
+    ASYNC_URL,
+    ASYNC_ERROR
+  } what;
   PFN_HSE_IO_COMPLETION completion;
   PVOID context;
 };
@@ -127,6 +136,8 @@ static bool do_async(const struct async *a, DWORD *size) {
   }
   case ASYNC_FILE:
     return !count_body(x, NULL, a->size) || pie_output_file(x, a->file, a->offset, a->size) == 0;
+  case ASYNC_REST:
+    return pie_output_file(x, a->file, a->offset, a->length) == 0;
   case ASYNC_VECTOR:
     return vector_now(x, a->vector);
   case ASYNC_URL:
@@ -333,6 +344,55 @@ static BOOL vector_now(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   return err ? refuse(ERROR_NETNAME_DELETED) : TRUE;
 }
 
+static bool is_one_file(const HSE_RESPONSE_VECTOR *v) {
+  const DWORD whole = HSE_IO_SEND_HEADERS | HSE_IO_FINAL_SEND;
+  return (v->dwFlags & whole) == whole && v->nElementCount == 1 &&
+         v->lpElementArray->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE;
+}
+
+/* The rest of a file, on a thread of its own; here, if there can be none. */
+static BOOL send_rest(struct async what) {
+  struct pie_thread thread;
+  struct async *copy = malloc(sizeof *copy);
+  if (!copy)
+    return refuse(ERROR_NETNAME_DELETED);
+  *copy = what;
+  atomic_store(&what.x->io_active, true);
+  if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0)
+    pie_thread_detach(&thread);
+  else
+    run_async(copy);
+  return TRUE;
+}
+
+/* A response that is a file, in our own way: what the client takes at once is sent by this thread,
+ * which never waits for it. The completion may come before this is back. */
+static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
+  const HSE_VECTOR_ELEMENT *e = v->lpElementArray;
+  struct async rest = {.x = x,
+                       .what = ASYNC_REST,
+                       .file = (intptr_t)e->pvContext,
+                       .offset = e->cbOffset,
+                       .length = e->cbSize,
+                       .completion = x->completion,
+                       .context = x->completion_context};
+  if (v->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
+    x->wants_close = true;
+  struct pie_buf *out = pie_output_open(x);
+  int err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), out);
+  if (!err && !count_body(x, NULL, e->cbSize))
+    rest.length = 0;
+  int tried = pie_output_try_file(x, rest.file, &rest.offset, &rest.length);
+  err = err ? err : tried;
+  x->final_sent = !err || err == -PIE_EAGAIN;
+  if (err == -PIE_EAGAIN)
+    return send_rest(rest);
+  if (err)
+    return refuse(ERROR_NETNAME_DELETED);
+  rest.completion(&x->ecb, rest.context, (DWORD)e->cbSize, 0);
+  return TRUE;
+}
+
 static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   if (x->broken || pie_fault_client_goes(x))
     return refuse(ERROR_NETNAME_DELETED);
@@ -341,6 +401,8 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
     return breach(x, wrong);
   if (!(v->dwFlags & HSE_IO_ASYNC))
     return vector_now(x, v);
+  if (!x->conn->worker->iis && x->completion && !x->io_active && is_one_file(v))
+    return send_whole_file(x, v);
   return start_async((struct async){.x = x,
                                     .what = ASYNC_VECTOR,
                                     .vector = v,

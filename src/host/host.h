@@ -389,6 +389,9 @@ struct pie_buf *pie_output_open(struct pie_exchange *x);
 int pie_output_add(struct pie_exchange *x, struct pie_span part);
 int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length);
 int pie_output_close(struct pie_exchange *x, bool response_is_whole);
+/* Ends it like pie_output_close: what is held, then as much of the file as the client takes at
+ * once. offset and length move on. 0, -PIE_EAGAIN: pie_output_file sends the rest, -PIE_EGONE. */
+int pie_output_try_file(struct pie_exchange *x, intptr_t file, uint64_t *offset, uint64_t *length);
 /* Sends what is held, from any thread, without waiting: 0, -PIE_EAGAIN, -PIE_EGONE. */
 int pie_output_flush(struct pie_conn *conn);
 

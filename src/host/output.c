@@ -14,6 +14,8 @@
 
 enum {
   FILE_PIECE = 1024 * 1024,
+  TRY_PIECE = 64 * 1024, /* at once, of a file, */
+  TRY_PIECES = 4,        /* so often */
   COPY_PIECE = 32 * 1024,
   JOIN_MAX = 8 * 1024, /* a smaller piece is copied behind what is held */
   HOLD_MAX = 48 * 1024
@@ -112,6 +114,35 @@ static int send_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uin
   return err;
 }
 
+/* What the client takes at once. */
+static int try_held(struct pie_exchange *x) {
+  struct pie_buf *out = &x->conn->out;
+  struct pie_span span = {out->p, out->n};
+  int64_t sent = out->n ? pie_socket_send(x->conn->socket, &span, 1) : 0;
+  if (sent > 0) {
+    x->pace.untaken += sent;
+    pie_buf_consume(out, (size_t)sent);
+  }
+  return sent < 0 ? (int)sent : out->n ? -PIE_EAGAIN : 0;
+}
+
+static int try_file(struct pie_exchange *x, intptr_t file, uint64_t *offset, uint64_t *length) {
+  int err = try_held(x);
+  for (int piece = 0; *length && !err; piece++) {
+    size_t n = *length < TRY_PIECE ? (size_t)*length : TRY_PIECE;
+    int64_t sent =
+        piece < TRY_PIECES ? pie_socket_send_file(x->conn->socket, file, *offset, n) : -PIE_EAGAIN;
+    if (sent < 0) {
+      err = sent == -PIE_ENOTSUP ? -PIE_EAGAIN : (int)sent;
+    } else {
+      x->pace.untaken += sent;
+      *offset += (uint64_t)sent;
+      *length -= (uint64_t)sent;
+    }
+  }
+  return err == 0 || err == -PIE_EAGAIN ? err : broken(x);
+}
+
 /* ---- whole writes ---- */
 
 int pie_output_spans(struct pie_exchange *x, struct pie_span *spans, size_t count) {
@@ -149,6 +180,12 @@ int pie_output_add(struct pie_exchange *x, struct pie_span part) {
 
 int pie_output_add_file(struct pie_exchange *x, intptr_t file, uint64_t offset, uint64_t length) {
   return send_file(x, file, offset, length);
+}
+
+int pie_output_try_file(struct pie_exchange *x, intptr_t file, uint64_t *offset, uint64_t *length) {
+  int err = x->broken ? -PIE_EGONE : try_file(x, file, offset, length);
+  end(x->conn);
+  return err;
 }
 
 /* Further requests are there already, of the same connection or of others, and are run next, on

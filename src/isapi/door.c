@@ -2,8 +2,10 @@
 #include "isapi/door.h"
 
 #include "base/error.h"
+#include "isapi/files.h"
 #include "isapi/response.h"
 #include "isapi/startpage.h"
+#include "isapi/statics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,7 @@ int pie_door_new(struct pie_door **out) {
   pie_site_logs_init(&door->site_logs);
   pie_buf_init(&door->first_root, PIE_SETTING_VALUE_MAX);
   pie_buf_init(&door->first_config, PIE_SETTING_VALUE_MAX);
+  pie_buf_init(&door->file_statics, PIE_SETTING_VALUE_MAX);
   pie_buf_init(&door->failure.summary, 1024);
   pie_buf_init(&door->failure.detail, PAGE_MAX / 4);
   pie_buf_init(&door->failure.advice, 4096);
@@ -105,6 +108,8 @@ static struct pie_request *request_new(struct pie_door *door, EXTENSION_CONTROL_
   request->body_read = request->ahead_used = 0;
   request->early = (struct pie_str){NULL, 0};
   request->body_ended = request->body_broken = request->pended = false;
+  request->is_static = false;
+  request->statics = (struct pie_str){NULL, 0};
   request->outcome = HSE_STATUS_ERROR;
   make_id(door, request);
   return request;
@@ -275,6 +280,11 @@ static int op_pass_on(struct pie_request *request, const char *url, int *status)
   return 0;
 }
 
+static int op_serve_file(struct pie_request *request, const char *root, struct pie_str path,
+                         bool of_pages) {
+  return pie_files_serve(request, root, path, of_pages ? PIE_FILES_OF_PAGES : 0);
+}
+
 static intptr_t op_token(struct pie_request *request) {
   return pie_door_quirks(request->door)->async ? pie_ecb_token(request->ecb) : 0;
 }
@@ -318,6 +328,7 @@ const struct pie_door_ops pie_door_ops = {
     .head_sent = op_head_sent,
     .variable = op_variable,
     .pass_on = op_pass_on,
+    .serve_file = op_serve_file,
     .token = op_token,
     .connected = op_connected,
     .abort = op_abort,
@@ -342,6 +353,10 @@ static const struct pie_failure slow_start = {
     .advice = "Wait. If it never ends, the application's import does not end: see what it waits "
               "for. The time limit is the setting start-timeout.",
 };
+
+static const char static_advice[] = "See that the folder exists, and that the account that serves "
+                                    "may read it and the folders above "
+                                    "it (setting: static).";
 
 /* Ends here what op_finish leaves to the bringing thread. */
 static uint32_t settle(struct pie_request *request, bool pended) {
@@ -392,12 +407,42 @@ static uint32_t refuse_expectation(struct pie_request *request) {
   return settle(request, false);
 }
 
+static bool is_ready(struct pie_door *door) {
+  return __atomic_load_n(&door->state, __ATOMIC_ACQUIRE) == PIE_DOOR_READY;
+}
+
 static int flags_of(struct pie_door *door) {
   return (door->quirks.can_pend ? PIE_MAY_PEND : 0) |
          (atomic_load_explicit(&door->host_idles, memory_order_relaxed) ? PIE_WILL_IDLE : 0);
 }
 
+/* Answers from a file. A small one, or one for a client that takes it at once, is sent by this very
+ * thread. In our host and on IIS, the rest of others is sent when it has left. */
+static uint32_t serve_static(struct pie_door *door, struct pie_request *request,
+                             const struct pie_static *found) {
+  char summary[PIE_STATIC_TEXT_MAX];
+  bool was_parked = request->pended;
+  if (is_ready(door))
+    door->ops->idle(door->engine); /* files may block, and this thread may have kept the GIL */
+  request->is_static = true;
+  request->pended = was_parked || door->quirks.can_pend;
+  int err = pie_static_serve(request, found, was_parked, summary);
+  bool stays = door->quirks.ours && !was_parked && !pie_io_is_pending(request);
+  if (stays)
+    request->pended = false; /* it is done already, and costs less so */
+  if (err == -PIE_EIO) {
+    const struct pie_failure failure = {.status = 500, .summary = summary, .advice = static_advice};
+    return refuse(request, &failure);
+  }
+  bool pended = request->pended;
+  op_finish(request, err == 0);
+  return settle(request, pended);
+}
+
 static uint32_t pass(struct pie_door *door, struct pie_request *request, int flags) {
+  struct pie_static found;
+  if (pie_static_find(request, &found))
+    return serve_static(door, request, &found);
   bool pended = request->pended; /* then it is gone when handle() is back */
   int code = door->ops->handle(door->engine, request, &request->info, flags, own_group);
   if (code < 0)
@@ -459,10 +504,6 @@ static enum wait_result wait_for_start(struct pie_door *door, struct pie_request
                                             : START_FAILED;
 }
 
-static bool is_ready(struct pie_door *door) {
-  return __atomic_load_n(&door->state, __ATOMIC_ACQUIRE) == PIE_DOOR_READY;
-}
-
 /* So that a line of IIS's log leads to those of ours. */
 static void log_id(struct pie_request *request) {
   char text[64];
@@ -491,6 +532,9 @@ uint32_t pie_door_handle(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
     return pass(door, request, flags_of(door));
   if (!configured)
     return refuse_failed(request);
+  struct pie_static found;
+  if (pie_static_find(request, &found)) /* that does not start Python */
+    return serve_static(door, request, &found);
   pie_mutex_lock(&door->lock);
   enum wait_result result = wait_for_start(door, request);
   pie_mutex_unlock(&door->lock);

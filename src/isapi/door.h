@@ -44,10 +44,11 @@ struct pie_door {
   size_t free_count;
   struct pie_door_failure failure;
   struct pie_settings settings;
-  struct pie_str app, root, config, script_name; /* of the settings */
+  struct pie_str app, root, config, script_name, statics; /* of the settings */
   struct pie_buf first_root,
-      first_config; /* of the request that Python was started for: its file */
-  bool file_read;   /* has the settings of the process, and is read */
+      first_config;            /* of the request that Python was started for: its file */
+  bool file_read;              /* has the settings of the process, and is read */
+  struct pie_buf file_statics; /* the setting static there: for sites of that root and config */
 
   struct pie_engine *engine; /* set once, before READY */
   const struct pie_engine_ops *ops;

@@ -64,7 +64,7 @@ static int wait_for(struct pie_io *io) {
 /* 0; -PIE_ENOTSUP; -PIE_ESTATE: the host has an operation of another thread's. */
 static int begin(struct pie_request *request, bool parting) {
   struct pie_io *io = &request->io;
-  if (!pie_door_quirks(request->door)->async)
+  if (!pie_door_quirks(request->door)->async && !parting)
     return -PIE_ENOTSUP;
   pie_mutex_lock(&io->lock);
   bool is_free = !io->active;
@@ -155,9 +155,18 @@ static bool keep(struct pie_io *io, const HSE_RESPONSE_VECTOR *vector) {
   return good;
 }
 
+/* In our host a thread that waits costs less than a copy and a completion. But a client may take
+ * long for a file, and the thread that serves it has others to serve. */
+static bool may_leave(const struct pie_request *request, const HSE_RESPONSE_VECTOR *vector) {
+  bool is_file = vector->nElementCount == 1 &&
+                 vector->lpElementArray->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE;
+  return request->pended &&
+         (pie_door_quirks(request->door)->async || (request->is_static && is_file));
+}
+
 int pie_io_send_last(struct pie_request *request, const HSE_RESPONSE_VECTOR *vector) {
   struct pie_io *io = &request->io;
-  if (!request->pended || !pie_door_quirks(request->door)->async)
+  if (!may_leave(request, vector))
     return -PIE_ENOTSUP;
   /* Not where a thread of the application's still reads, either. */
   if (!keep(io, vector) || begin(request, true)) {
@@ -171,6 +180,14 @@ int pie_io_send_last(struct pie_request *request, const HSE_RESPONSE_VECTOR *vec
     let_go(io);
   }
   return err;
+}
+
+bool pie_io_is_pending(struct pie_request *request) {
+  struct pie_io *io = &request->io;
+  pie_mutex_lock(&io->lock);
+  bool pending = io->parting && io->active;
+  pie_mutex_unlock(&io->lock);
+  return pending;
 }
 
 bool pie_io_finishes(struct pie_request *request) {

@@ -41,8 +41,14 @@ void pie_io_free(struct pie_io *io);
 /* Bytes read, 0 at the end, -PIE_EGONE; -PIE_ENOTSUP: the host cannot. */
 int64_t pie_io_read(struct pie_request *request, void *buffer, size_t n);
 
-/* Begins the last send: 0; -PIE_EGONE; -PIE_ENOTSUP: it must be sent synchronously. */
+/* Begins the last send, where the request has been left pending and the host is as IIS; of a file,
+ * in our host, only where request->is_static. 0; -PIE_EGONE; -PIE_ENOTSUP: it must be sent
+ * synchronously. */
 int pie_io_send_last(struct pie_request *request, const HSE_RESPONSE_VECTOR *vector);
+
+/* True: the last send goes on, and the request may be touched by its completion only once it has
+ * been finished. */
+bool pie_io_is_pending(struct pie_request *request);
 
 /* The request is finished. True: its completion will call pie_request_end. */
 bool pie_io_finishes(struct pie_request *request);

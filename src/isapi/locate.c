@@ -209,12 +209,28 @@ static int find_library(struct search *search) {
   return give_up(search, pie_python_library_hint);
 }
 
+/* PyISAPIe-NAME.dll */
+static struct pie_str name_in(const char *path) {
+  static const struct pie_str before = PIE_STR_INIT("pyisapie-");
+  struct pie_str name = pie_str_from(path);
+  for (const char *at = path; *at; at++) {
+    if (*at == '/' || *at == '\\')
+      name = pie_str_from(at + 1);
+  }
+  if (!pie_str_starts_nocase(name, before))
+    return PIE_STR("");
+  name = (struct pie_str){name.p + before.n, name.n - before.n};
+  return pie_str_cut(&name, '.');
+}
+
 static int find_self(struct search *search) {
   char path[PIE_PATH_MAX];
   if (pie_lib_path_of((const void *)(uintptr_t)find_self, path, sizeof path)) {
     snprintf(search->why, TEXT_MAX, "The extension's own path cannot be found.");
     return give_up(search, "Use a shorter path.");
   }
+  struct pie_str name = name_in(path);
+  snprintf(search->python->package, sizeof search->python->package, "%.*s", (int)name.n, name.p);
   pie_path_parent(path);
   snprintf(search->door, sizeof search->door, "%s", path);
   pie_path_parent(path);

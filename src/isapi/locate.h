@@ -16,6 +16,7 @@ struct pie_python {
   char library[PIE_PATH_MAX];     /* libpython / python3XX.dll; empty when running */
   char executable[PIE_PATH_MAX];  /* python of the environment; empty for a bundle */
   char home[PIE_PATH_MAX];        /* prefix, when there is no executable */
+  char package[64];               /* NAME where the door's file is PyISAPIe-NAME.dll, else empty */
   char package_dir[PIE_PATH_MAX]; /* the folder that holds the package pyisapie */
 };
 

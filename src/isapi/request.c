@@ -305,11 +305,13 @@ int pie_request_parse(struct pie_request *request, const struct pie_quirks *quir
     info->root = door->root;
     info->config = door->config;
     info->site = door;
+    request->statics = door->statics;
     return door->script_name.n ? split_below(request, door->script_name) : 0;
   }
   info->app = setting(request, settings, PIE_SET_APP);
   info->root = setting(request, settings, PIE_SET_ROOT);
   info->config = setting(request, settings, PIE_SET_CONFIG);
+  request->statics = setting(request, settings, PIE_SET_STATIC);
   if (!info->root.n && !quirks->mod_isapi)
     info->root = wide_variable(request, "APPL_PHYSICAL_PATH");
   struct pie_str mount = setting(request, settings, PIE_SET_SCRIPT_NAME);

@@ -61,8 +61,10 @@ struct pie_request {
       early; /* bytes that were read before the application asked: pie_request_lost_body */
   bool body_ended, body_broken;
   struct pie_io io;
-  bool pended;      /* finish() must end the session itself */
-  uint32_t outcome; /* HSE_STATUS_* when finished */
+  bool pended;            /* finish() must end the session itself */
+  bool is_static;         /* the door answers it, from a file */
+  struct pie_str statics; /* the setting static of its site */
+  uint32_t outcome;       /* HSE_STATUS_* when finished */
   char id[32];
   size_t id_length;
   struct pie_request *next; /* in the door's lists */

@@ -4,6 +4,7 @@
  * answers those who wait when the time is over.
  */
 #include "base/error.h"
+#include "base/folders.h"
 #include "isapi/door.h"
 
 #include <stdio.h>
@@ -33,7 +34,7 @@ static void fail(struct pie_door *door, const char *summary, const char *detail,
  * came first. */
 static bool is_of_site(enum pie_setting_id id) {
   return id == PIE_SET_APP || id == PIE_SET_ROOT || id == PIE_SET_CONFIG ||
-         id == PIE_SET_SCRIPT_NAME;
+         id == PIE_SET_SCRIPT_NAME || id == PIE_SET_STATIC;
 }
 
 static bool read_setting(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb,
@@ -88,6 +89,25 @@ static bool check_environment(struct pie_door *door) {
   }
   fail_locked(door, text, NULL, advice);
   return false;
+}
+
+/* With our own server; elsewhere the folders may be another site's, and requests tell. */
+static bool check_statics(struct pie_door *door) {
+  char name[PIE_SETTING_VALUE_MAX], full[PIE_PATH_MAX], text[TEXT_MAX];
+  struct pie_str rest = door->statics;
+  struct pie_folder one;
+  while (door->quirks.ours && pie_folders_next(&rest, &one)) {
+    snprintf(name, sizeof name, "%.*s", (int)one.folder.n, one.folder.p);
+    if (pie_path_join(full, sizeof full, pie_path_is_absolute(name) ? "" : door->root.p, name) ==
+            0 &&
+        pie_path_is_dir(full))
+      continue;
+    snprintf(text, sizeof text, "The setting static names the folder %.500s, and there is none.",
+             name);
+    fail_locked(door, text, NULL, "Make the folder, or mend the setting, and start again.");
+    return false;
+  }
+  return true;
 }
 
 static void limit_log(struct pie_door *door, struct pie_log_file *file) {
@@ -152,12 +172,14 @@ bool pie_door_configure(struct pie_door *door, EXTENSION_CONTROL_BLOCK *ecb) {
   door->root = pie_str_from(pie_settings_text(&door->settings, PIE_SET_ROOT));
   door->script_name = pie_str_from(pie_settings_text(&door->settings, PIE_SET_SCRIPT_NAME));
   door->config = pie_str_from(pie_settings_text(&door->settings, PIE_SET_CONFIG));
+  door->statics = pie_str_from(pie_settings_text(&door->settings, PIE_SET_STATIC));
   /* httpd may run several children; our host tells how many workers it has. */
   char workers[16];
   size_t size = sizeof workers;
   bool several = pie_ecb_variable(ecb, "PYISAPIE_WORKERS", workers, &size) > 0 &&
                  !pie_str_equal(pie_str_from(workers), PIE_STR("1"));
   door->multiprocess = door->quirks.mod_isapi || several;
+  good = good && check_statics(door);
   door->log_given = door->settings.text[PIE_SET_LOG] != NULL;
   bool logs = open_log(door);
   door->configuration = good && logs ? PIE_CONFIGURED : PIE_MISCONFIGURED;
@@ -213,6 +235,7 @@ static bool find_python(struct pie_door *door) {
 
 static struct pie_engine_config config_of(struct pie_door *door) {
   const struct pie_settings *settings = &door->settings;
+  const char *package = pie_settings_text(settings, PIE_SET_PACKAGE);
   return (struct pie_engine_config){
       .executable = door->python.executable,
       .home = door->python.home,
@@ -230,6 +253,7 @@ static struct pie_engine_config config_of(struct pie_door *door) {
       .impersonate = settings->number[PIE_SET_IMPERSONATE] != 0,
       .tokens = door->quirks.async,
       .crash_log = pie_settings_text(settings, PIE_SET_CRASH_LOG),
+      .package = package && *package ? package : door->python.package,
       .reload = settings->number[PIE_SET_RELOAD] != 0,
       .log_level = (int)door->log.level,
   };
@@ -250,6 +274,9 @@ static void on_file_setting(void *context, const char *name, const char *text) {
   struct pie_door *door = context;
   char why[256];
   int id = pie_setting_find(pie_str_from(name));
+  if (id == PIE_SET_STATIC && !door->file_statics.n &&
+      pie_folders_check(pie_str_from(text)) == NULL)
+    pie_buf_adds(&door->file_statics, text);
   if (id < 0 || is_of_site((enum pie_setting_id)id) ||
       pie_setting_table[id].scope != PIE_SCOPE_DOOR || door->settings.text[id])
     return;

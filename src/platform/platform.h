@@ -115,6 +115,7 @@ bool pie_path_is_dir(const char *path);
 bool pie_path_is_readable(const char *path);
 int pie_path_join(char *out, size_t n, const char *folder, const char *name);
 int pie_path_parent(char *path); /* in place; -PIE_ENOENT at the root */
+bool pie_path_is_absolute(const char *path);
 /* Calls found for each name in the folder that starts with prefix; stops when it returns true. */
 void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *, const char *),
                    void *context);
@@ -191,6 +192,25 @@ intptr_t pie_file_open(const char *path); /* for reading; -1: it cannot be */
 /* The same open file once more, as a web server's asynchronous I/O wants it; -1: it cannot be. */
 intptr_t pie_file_reopen(intptr_t file);
 void pie_file_close(intptr_t file);
+
+/* A file below a folder, open for reading. */
+struct pie_file_below {
+  intptr_t file;
+  uint64_t size;
+  int64_t changed_ns;      /* since 1970, as fine as the file system tells */
+  uint64_t id;             /* of the file in its file system */
+  char name[PIE_PATH_MAX]; /* its true one, from the folder on, with "/" between */
+};
+/* Opens the regular file that path names below the folder root; path is decoded and relative, such
+ * as "css/a.css". Each file has one path: other spellings are refused (base/path.h), and so is what
+ * the system finds to lie outside, whatever it is called. A symbolic link may lead on within the
+ * folder; on Windows it may not, since there the true name must be the one that was asked for, but
+ * for case. root may be a link itself.
+ * -PIE_ENOENT: there is none of that name, or it is no regular file; -PIE_EFOLDER; -PIE_EOUTSIDE;
+ * -PIE_EDENIED: this account may not read it; -PIE_EIO: root cannot be opened; -PIE_ENOTSUP: the
+ * system does not tell true names (Linux: /proc must be mounted). */
+int pie_file_open_below(const char *root, struct pie_str path, struct pie_file_below *out);
+
 int64_t pie_file_size(intptr_t file); /* -PIE_ENOTSUP for what has none (pipes, devices) */
 /* About how much of what was sent the other side has not taken yet; -PIE_ENOTSUP where the system
  * does not tell. */

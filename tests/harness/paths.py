@@ -14,6 +14,7 @@ from harness import windows
 TESTS = Path(__file__).resolve().parent.parent
 REPO = TESTS.parent
 APPS = TESTS / "apps"
+PAGES = APPS.parent / "pages"  # document root of tiny pages
 REAL_APPS = APPS / "real"
 DEMO = REPO / "examples" / "demo"
 APACHE = TESTS / "apache"

@@ -81,6 +81,8 @@ int pie_path_parent(char *path) {
   return 0;
 }
 
+bool pie_path_is_absolute(const char *path) { return path[0] == '/'; }
+
 void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *, const char *),
                    void *context) {
   DIR *dir = opendir(folder);

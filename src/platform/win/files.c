@@ -116,6 +116,13 @@ int pie_path_parent(char *path) {
   return 0;
 }
 
+/* "C:name" and "\\name" depend on a current folder, too, but none below which such a name could be
+ * put. */
+bool pie_path_is_absolute(const char *path) {
+  bool has_drive = path[0] && path[1] == ':';
+  return has_drive || is_separator(path[0]);
+}
+
 void pie_path_list(const char *folder, const char *prefix, bool (*found)(void *, const char *),
                    void *context) {
   char pattern[PIE_PATH_MAX], name[PIE_PATH_MAX];

@@ -81,6 +81,7 @@ void rig_door_free(struct pie_door *door) {
   }
   pie_log_file_close(door->log_file);
   pie_site_logs_free(&door->site_logs);
+  pie_buf_free(&door->file_statics);
   pie_buf_free(&door->failure.summary);
   pie_buf_free(&door->failure.detail);
   pie_buf_free(&door->failure.advice);

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reload modules when their files change, without a restart.
+
+    from Http import Watch
+
+    def Request():
+        Watch.Reload()
+        ...
+
+Pages need none of this: they are looked at by themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import time
+from types import ModuleType
+
+_lock = threading.Lock()
+_watched: dict[str, float | None] = {}
+_looked = 0.0
+
+
+def _changed(module: ModuleType | None) -> float | None:
+    file = getattr(module, "__file__", None)
+    try:
+        return os.stat(file).st_mtime if file else None
+    except OSError:
+        return None
+
+
+def Watch(*Modules: ModuleType | str) -> None:
+    """Have Reload() look after these modules too: modules, or names of imported ones."""
+    with _lock:
+        for module in Modules:
+            name = module if isinstance(module, str) else module.__name__
+            _watched.setdefault(name, _changed(sys.modules.get(name)))
+
+
+def Reload(Interval: float = 1.0) -> list[str]:
+    """Reload the watched modules whose files have changed, in the order in which they came.
+
+    Interval: seconds in which they are looked at once. Returns the names of what was reloaded.
+    Raises what a module raises; the next call tries it again.
+    """
+    global _looked
+    if time.monotonic() < _looked + Interval or not _lock.acquire(blocking=False):
+        return []
+    reloaded = []
+    try:
+        for name, known in list(_watched.items()):
+            now = _changed(sys.modules.get(name))
+            if now is not None and now != known:
+                importlib.reload(sys.modules[name])
+                _watched[name] = now
+                reloaded.append(name)
+        _looked = time.monotonic()
+    finally:
+        _lock.release()
+    return reloaded

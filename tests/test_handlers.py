@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site's own package: its handler, settings, URL maps, and interpreters of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import windows
+from harness.paths import TEST_MODE, package
+from harness.serve import Serve
+
+Start = Callable[..., Serve]
+
+
+def site_of(root: Path, **files: str) -> Path:
+    """A site's folder: modules by their dotted names, with "_" for the dot."""
+    for name, text in files.items():
+        path = root / (name.replace("_", "/").replace("/init", "/__init__") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    (root / "www").mkdir(exist_ok=True)
+    return root
+
+
+def body(serve: Serve, target: str, host: str = "localhost") -> str:
+    """What a GET request answers."""
+    with serve.client() as client:
+        client.host = host
+        return client.get(target).body.decode()
+
+
+ECHO = """
+from Http import Env, Write
+
+def Request():
+    if Env.URL.startswith("/static/"):
+        return True
+    Write("handled " + Env.URL)
+"""
+
+
+def test_the_site_has_a_handler(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Isapi=ECHO)
+    (root / "www" / "static").mkdir()
+    (root / "www" / "static" / "a.txt").write_text("a file")
+    (root / "www" / "static" / "a.py").write_text("must not be sent")
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/any/path").body == b"handled /any/path"
+    response = site.get("/static/a.txt")
+    assert (response.status, response.body) == (200, b"a file")
+    assert site.get("/static/a.py").status == 404
+    assert site.get("/static/nope.txt").status == 404
+
+
+def test_a_handler_at_a_mount(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Isapi=ECHO, main="""
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"wsgi"]
+""")
+    site = serve("/=main:app,/old=./www/", root=root).site("ours")
+    assert site.get("/older").body == b"wsgi"
+    assert site.get("/old/x").body == b"handled /old/x"
+
+
+CONFIG = """
+BufferSize = None
+KeepAlive = False
+DefaultHeaders = ["Content-Type: text/x-default", "X-Default: default"]
+StaticHeaders = ["X-Static: always"]
+"""
+
+CONFIGURED = """
+from Http import Config, Env, Header, Write
+from Http.WSGI import RunWSGI
+
+Config.StaticHeaders = Config.StaticHeaders + ["X-Of-Isapi: too"]
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/x-wsgi")])
+    return [b"wsgi"]
+
+def Request():
+    if Env.URL == "/wsgi":
+        return RunWSGI(app)
+    if Env.URL == "/own":
+        Header("X-Default: own")
+    Write(repr(Env.KeepAlive))
+"""
+
+
+def test_the_settings_of_a_site(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Isapi=CONFIGURED, Http_Config=CONFIG)
+    site = serve("./www", root=root).site("ours")
+    with site.client() as client:
+        response = client.get("/")
+        assert response.body == b"False"
+        assert client.is_closed()
+    assert response.header("Content-Length") is None  # it was sent as it was written
+    assert response.header("Content-Type") == "text/x-default"
+    assert response.header("X-Default") == "default"
+    assert response.header("X-Static") == "always"
+    assert response.header("X-Of-Isapi") == "too"
+    own = site.get("/own")
+    assert own.all("X-Default") == ["own"]
+    wsgi = site.get("/wsgi")
+    assert (wsgi.header("Content-Type"), wsgi.header("X-Static")) == ("text/x-wsgi", "always")
+    assert wsgi.header("X-Default") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("BufferSize = 63", "BufferSize is 63"),
+        ("BufferSize = '64'", "BufferSize is '64'"),
+        ("StaticHeaders = ['nothing']", "StaticHeaders is 'nothing'"),
+        ("DefaultHeaders = ['X: a\\nb']", "DefaultHeaders is"),
+        ("InterpreterMap = 5", "InterpreterMap is 5"),
+        ("InterpreterLimit = 0", "InterpreterLimit is 0"),
+    ],
+)
+def test_wrong_settings(serve: Start, tmp_path: Path, config: str, message: str) -> None:
+    site = serve("./www", root=site_of(tmp_path, Http_Config=config)).site("ours")
+    response = site.get("/")
+    assert response.status == 500
+    site.log.wait(message)
+
+
+def test_a_handler_that_is_missing(serve: Start, tmp_path: Path) -> None:
+    site = serve("./www", root=site_of(tmp_path, Http_Isapi="x = 1")).site("ours")
+    assert site.get("/").status == 500
+    site.log.wait("Http.Isapi has no function Request()")
+
+
+# ---- a package of another name
+
+
+def test_a_package_of_another_name(serve: Start, tmp_path: Path) -> None:
+    handler = "from Shop import Config, Write\ndef Request(): Write(Config.__name__)"
+    root = site_of(tmp_path, Shop_Isapi=handler)
+    assert body(serve("./www", "--package", "Shop", root=root), "/") == "Shop.Config"
+
+
+def test_a_package_with_a_face_of_its_own(serve: Start, tmp_path: Path) -> None:
+    root = site_of(
+        tmp_path,
+        Shop_init="from PyISAPIe import Write\nname = 'own'",
+        Shop_Isapi="from Shop import name, Write, Config\ndef Request(): Write(name)",
+    )
+    assert body(serve("./www", "--package", "Shop", root=root), "/") == "own"
+
+
+@pytest.mark.skipif(bool(windows.NAME), reason="a copy of the package for Windows: not made here")
+def test_the_package_by_the_name_of_the_extension(serve: Start, tmp_path: Path) -> None:
+    handler = "from Shop import Write\ndef Request(): Write('of Shop')"
+    root = site_of(tmp_path / "site", Shop_Isapi=handler)
+    folder = tmp_path / "site-packages" / "pyisapie"
+    shutil.copytree(package(), folder)
+    for name in ("Http", "PyISAPIe.py"):
+        source = package().parent / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder.parent / name)
+    door = folder / "PyISAPIe-Shop.so"
+    shutil.copy(folder / "pyisapie.so", door)
+    env = {"PYTHONPATH": str(folder.parent)}  # before the one of the environment
+    started = serve("./www", "--door", str(door), "--home", sys.prefix, root=root, env=env)
+    assert body(started, "/") == "of Shop"
+
+
+# ---- URL maps
+
+
+MAPPED = """
+from Http import URL
+from Web.Map import Map
+
+Request = URL.Handler(Map)
+"""
+
+MAP = r"""
+Map = {
+    "Web": {
+        r"^/$": "Index",
+        "Users": {r"^/user/(\d+)/(\w*)$": "User"},
+    },
+}
+"""
+
+
+def test_a_url_map(serve: Start, tmp_path: Path) -> None:
+    root = site_of(
+        tmp_path,
+        Http_Isapi=MAPPED,
+        Web_init="from Http import Write\ndef Index(): Write('index')",
+        Web_Map=MAP,
+        Web_Users="from Http import Write\ndef User(*args): Write(repr(args))",
+    )
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/").body == b"index"
+    assert site.get("/user/42/name").body == b"('42', 'name')"
+    assert site.get("/user/x/name").status == 404
+
+
+@pytest.mark.parametrize(
+    ("map_", "message"),
+    [('{"Web": {"^/$": 5}}', "must lead to a str or a dict"), ('{"^/$": "Index"}', "in no module")],
+)
+def test_wrong_url_maps(serve: Start, tmp_path: Path, map_: str, message: str) -> None:
+    root = site_of(tmp_path, Http_Isapi=MAPPED, Web_init="", Web_Map=f"Map = {map_}")
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/").status == 500
+    site.log.wait(message)
+
+
+def test_watch(serve: Start, tmp_path: Path) -> None:
+    root = site_of(
+        tmp_path,
+        Http_Isapi="""
+import part
+from Http import Watch, Write
+Watch.Watch(part)
+def Request():
+    Watch.Reload(0)
+    Write(part.text)
+""",
+        part="text = 'one'",
+    )
+    started = serve("./www", root=root)
+    assert body(started, "/") == "one"
+    time.sleep(0.05)
+    (root / "part.py").write_text("text = 'another'")
+    assert body(started, "/") == "another"
+
+
+# ---- interpreters
+
+
+INTERPRETERS = """
+import os
+from Http import Env, Write
+
+def Request():
+    import counted
+    seen = os.environ.get("OF_SITE", "")
+    os.environ["OF_SITE"] = __interp__
+    Write(f"{__interp__} {counted.next()} {seen}")
+"""
+
+COUNTED = """
+import itertools
+numbers = itertools.count(1)
+def next():
+    return numbers.__next__()
+"""
+
+main_only = pytest.mark.skipif(bool(TEST_MODE), reason="InterpreterMap needs the mode main")
+
+
+@main_only
+def test_an_interpreter_for_each_site(serve: Start, tmp_path: Path) -> None:
+    root = site_of(
+        tmp_path,
+        Http_Isapi=INTERPRETERS,
+        Http_Config="InterpreterMap = 'SERVER_NAME'",
+        counted=COUNTED,
+    )
+    started = serve("./www", root=root)
+    assert body(started, "/", "one.example") == "one.example 1 "
+    assert body(started, "/", "two.example") == "two.example 1 "
+    assert body(started, "/", "ONE.example") == "one.example 2 one.example"
+    assert body(started, "/", "two.example:80") == "two.example 2 two.example"
+
+
+@main_only
+def test_a_function_chooses_the_interpreter(serve: Start, tmp_path: Path) -> None:
+    config = """
+from Http import Env
+def InterpreterMap():
+    return {"/a": "first", "/b": "second", "/wrong": 5}.get(Env.URL)
+InterpreterLimit = 1
+"""
+    root = site_of(tmp_path, Http_Isapi=INTERPRETERS, Http_Config=config, counted=COUNTED)
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/a").body.split()[:2] == [b"first", b"1"]
+    assert site.get("/c").body.split()[:2] == [b"main", b"1"]
+    assert site.get("/b").status == 503
+    assert site.get("/wrong").status == 500
+    site.log.wait("InterpreterMap must give a str or None, not int")
+    assert site.get("/a").body.split()[:2] == [b"first", b"2"]
+
+
+@main_only
+def test_interpreters_under_load(serve: Start, tmp_path: Path) -> None:
+    """Requests for several interpreters at once, on several threads, with errors among them."""
+    handler = """
+import threading, time
+from Http import Env, Read, Write
+state = threading.local()
+def Request():
+    data = Read()
+    if Env.QUERY_STRING == "slow":
+        time.sleep(0.01)
+    if Env.QUERY_STRING == "fail":
+        raise ValueError
+    Write(f"{__interp__} {len(data)}")
+"""
+    root = site_of(tmp_path, Http_Isapi=handler, Http_Config="InterpreterMap = 'SERVER_NAME'")
+    started = serve("./www", "--threads", "8", root=root)
+    clients = [started.client() for _ in range(24)]
+    for turn in range(20):
+        for i, client in enumerate(clients):
+            client.host = f"s{i % 4}.example"
+            client.start("POST", "/?" + ("slow", "", "fail")[(i + turn) % 3], (), bytes(i))
+        for i, client in enumerate(clients):
+            response = client.response("POST")
+            if (i + turn) % 3 == 2:
+                assert response.status == 500
+            else:
+                assert response.body == f"s{i % 4}.example {i}".encode()
+    for client in clients:
+        client.close()
+
+
+@main_only
+def test_a_time_limit_reaches_other_interpreters(serve: Start, tmp_path: Path) -> None:
+    handler = """
+import time
+from Http import Write
+def Request():
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        pass
+"""
+    root = site_of(tmp_path, Http_Isapi=handler, Http_Config="InterpreterMap = 'SERVER_NAME'")
+    site = serve("./www", "--request-timeout", "0.5", root=root).site("ours")
+    assert site.get("/").status == 504
+    site.log.wait("in Request")
+    site.log.wait("the request that took too long has ended")
+
+
+@pytest.mark.skipif(not TEST_MODE, reason="of the other modes")
+def test_interpreters_need_the_mode_main(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Config="InterpreterMap = 'SERVER_NAME'")
+    site = serve("./www", root=root).site("ours")
+    assert json.dumps(site.get("/").status) == "500"
+    site.log.wait("InterpreterMap needs the mode main")
