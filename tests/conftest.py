@@ -100,6 +100,12 @@ def vhost(name: str, app: str, root: Path, path: str = "/") -> str:
     return VHOST.format(name=name, app=app, root=windows.native(root), path=path, slash=slash)
 
 
+def whole_vhost(name: str, app: str, root: Path) -> str:
+    """A virtual host that is one site from its root on; app: "" for what its settings file says."""
+    text = WHOLE.format(name=name, app=app, root=windows.native(root))
+    return text if app else text.replace('  SetEnv PYISAPIE_APP ""\n', "")
+
+
 def _tls(folder: Path) -> dict[str, str]:
     """A port for TLS and a certificate, where there are mod_ssl and a program to make one."""
     openssl = shutil.which("openssl")
@@ -161,12 +167,8 @@ class Servers:
         more += vhost("broken.localhost", "no_such_module:app", APPS)
         more += vhost("nothing.localhost", "", APPS)
         more += vhost("root.localhost", "environ_json:app", APPS)
-        more += WHOLE.format(
-            name="whole.localhost", app="environ_json:app", root=windows.native(APPS)
-        )
-        more += WHOLE.format(
-            name="pages.localhost", app="./", root=windows.native(self.pages())
-        )
+        more += whole_vhost("whole.localhost", "environ_json:app", APPS)
+        more += whole_vhost("pages.localhost", "./", self.pages())
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
         return self._stack.enter_context(httpd)
