@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples, each on every kind of host, as their own README says that they are served."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlencode
+
+import pytest
+from conftest import watch, whole_vhost
+from harness import windows
+from harness.client import NoResponse, Response
+from harness.httpd import Httpd, Unavailable
+from harness.paths import EXAMPLES
+from harness.serve import Serve
+from harness.site import APACHE, HOSTS, IIS, OURS, QUIRKS, Site
+
+UPLOAD_LIMIT = 300_000
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+class Examples:
+    """Starts each example once, from a copy: its data lies there."""
+
+    def __init__(self, folder: Path, server: str) -> None:
+        self.folder = folder
+        self.server = server
+        self.stack = ExitStack()
+        self._sites: dict[tuple[str, str], Site] = {}
+
+    def site(self, name: str, app: str = "") -> Site:
+        """An example; app: another application than its pyisapie.toml says."""
+        key = (name, app)
+        if key not in self._sites:
+            self._sites[key] = self._start(name, app)
+        return self._sites[key]
+
+    def root(self, name: str) -> Path:
+        """Where the copy of an example lies."""
+        return self.folder / name
+
+    def _start(self, name: str, app: str) -> Site:
+        ignored = shutil.ignore_patterns("__pycache__", "data")
+        root = self.root(name)
+        if not root.exists():
+            shutil.copytree(EXAMPLES / name, root, ignore=ignored)
+        logs = self.folder / f"{name}-{len(self._sites)}"
+        env = {"UPLOAD_LIMIT": str(UPLOAD_LIMIT)}
+        if self.server == APACHE:
+            return self._start_httpd(root, app, logs, env)
+        if self.server == IIS:
+            env |= {"PYISAPIE_ROOT": windows.native(root)}
+            env |= {"PYISAPIE_APP": app} if app else {}
+            www = root / "www"
+            folder = windows.path(www) if windows.NAME else str(www)
+            serve = Serve(logs, "", "--quirks", "iis", "--applications", f"/={folder}",
+                          root=None, env=env)  # fmt: skip
+        else:
+            serve = Serve(logs, app, root=root, env=env)
+        watch(logs.name, serve.log)
+        return self.stack.enter_context(serve).site(self.server)
+
+    def _start_httpd(self, root: Path, app: str, logs: Path, env: dict[str, str]) -> Site:
+        try:
+            httpd = Httpd(logs, {
+                "SITE_NAME": "first.localhost", "SITE_APP": "", "SITE_ROOT": windows.native(root),
+                "SITE_STATIC": windows.native(logs),
+            }, whole_vhost("example.localhost", app, root), env)  # fmt: skip
+            httpd.system.give(root)
+            self.stack.enter_context(httpd)
+        except Unavailable as error:
+            pytest.skip(f"Apache: {error}")
+        watch(logs.name, httpd.log)
+        return httpd.site("example.localhost")
+
+
+@pytest.fixture(scope="module", params=[host for host in HOSTS if host != QUIRKS])
+def examples(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Examples]:
+    """All examples on one host."""
+    found = Examples(tmp_path_factory.mktemp("examples"), request.param)
+    with found.stack:
+        yield found
+
+
+def needs(module: str) -> None:
+    """Skip where an example's package is not there."""
+    if not windows.NAME and importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not installed here")
+
+
+def test_each_example_is_tested() -> None:
+    names = {path.parent.name for path in EXAMPLES.glob("*/pyisapie.toml")}
+    source = Path(__file__).read_text("utf-8")
+    assert [name for name in sorted(names) if f'site("{name}"' not in source] == []
+    assert [name for name in sorted(names) if not (EXAMPLES / name / "README.md").exists()] == []
+
+
+# ---- info
+
+
+def test_info_shows_the_request(examples: Examples) -> None:
+    site = examples.site("info")
+    response = site.get("/index.py/more?a=<b>", [("X-Test", '<script>"'), ("Cookie", "key=secret")])
+    page = response.text
+    assert (response.status, response.header("Cache-Control")) == (200, "no-store")
+    assert "/index.py/more" in page and "a=&lt;b&gt;" in page
+    assert "HTTP_X_TEST" in page and "&lt;script&gt;&quot;" in page and '<script>"' not in page
+    assert "HTTP_COOKIE" in page and "secret" not in page
+    assert ("PyISAPIe 2" in page and ">GET<" in page and "main: one" in page) or "GIL" in page
+
+
+def test_info_counts(examples: Examples) -> None:
+    site = examples.site("info")
+    one, two = (json.loads(site.get("/?counters").body) for _ in range(2))
+    assert int(two["requests to this page"]) > 0
+    assert float(two["memory of the process"].removesuffix(" MiB").replace(",", "")) > 1
+    assert one.keys() == two.keys()
+
+
+@pytest.mark.parametrize("name", ["info", "guestbook", "upload", "clock", "identity"])
+def test_style_sheets_are_files(examples: Examples, name: str) -> None:
+    response = examples.site(name).get("/style.css")
+    assert response.status == 200
+    assert (response.header("Content-Type") or "").startswith("text/css")
+    assert b"prefers-color-scheme: dark" in response.body
+
+
+# ---- wsgi
+
+
+def test_wsgi_answers(examples: Examples) -> None:
+    site = examples.site("wsgi")
+    assert '<code id="path">/any/<b>' not in site.get("/any/%3Cb%3E").text
+    assert '<code id="path">/any/&lt;b&gt;' in site.get("/any/%3Cb%3E").text
+    assert '<code id="path">/grüße' in site.get("/gr%C3%BC%C3%9Fe").text
+    assert site.get("/mediation").status == 200
+
+
+def test_wsgi_leaves_files_to_the_server(examples: Examples) -> None:
+    site = examples.site("wsgi")
+    response = site.get("/media/site.css")
+    assert (response.status, response.body) == (
+        200,
+        (EXAMPLES / "wsgi" / "www" / "media" / "site.css").read_bytes(),
+    )
+    assert site.get("/media/nothing.css").status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/media/../../application.py", "/media/%2e%2e/%2e%2e/application.py", "/media/..%5c..%5cx.py"],
+)
+def test_wsgi_gives_no_source(examples: Examples, path: str) -> None:
+    response = examples.site("wsgi").get(path)
+    assert b"def application" not in response.body
+
+
+# ---- guest book
+
+
+class Visitor:
+    """Somebody with the page of the guest book, its cookie and its token."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        page = site.get("/")
+        assert page.status == 200
+        field = page.header("Set-Cookie") or ""
+        assert "HttpOnly" in field and "SameSite=Strict" in field
+        self.cookie = field.partition(";")[0]
+        found = re.search('name="token" value="([^"]+)"', page.text)
+        assert found
+        self.token = found[1]
+
+    def write(self, name: str, text: str, *more: tuple[str, str], token: str = "") -> Response:
+        """Send the form."""
+        form = urlencode({"name": name, "text": text, "token": token or self.token})
+        return self.site.post("/", form.encode(), [FORM, ("Cookie", self.cookie), *more])
+
+
+def test_guestbook_takes_an_entry(examples: Examples) -> None:
+    site = examples.site("guestbook")
+    response = Visitor(site).write("Jürgen", "<script>alert(1)</script> & more\r\nsecond line")
+    assert (response.status, response.header("Location")) == (303, "/")
+    page = site.get("/").text
+    assert "<b>Jürgen</b>" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more\nsecond line" in page
+    assert "<script>" not in page
+
+
+def test_guestbook_with_the_origin_of_its_own(examples: Examples) -> None:
+    site = examples.site("guestbook")
+    with site.client() as client:
+        origin = ("Origin", f"http://{client.host}")
+    assert Visitor(site).write("own", "origin", origin).status == 303
+
+
+def test_guestbook_refuses_others(examples: Examples) -> None:
+    visitor = Visitor(examples.site("guestbook"))
+    assert visitor.write("n", "foreign", token="wrong").status == 403
+    assert visitor.write("n", "foreign", token="grüße").status == 403
+    assert visitor.write("n", "foreign", ("Origin", "http://other.example")).status == 403
+    assert visitor.write("n", "foreign", ("Origin", "null")).status == 403
+    form = urlencode({"name": "n", "text": "foreign", "token": ""}).encode()
+    assert visitor.site.post("/", form, [FORM]).status == 403
+    assert ">foreign<" not in visitor.site.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status"),
+    [("", "x", 422), ("x", "", 422), ("x" * 61, "x", 422), ("x", "x" * 2001, 422),
+     ("x", "x" * 40000, 413)],
+)  # fmt: skip
+def test_guestbook_has_limits(examples: Examples, name: str, text: str, status: int) -> None:
+    response = Visitor(examples.site("guestbook")).write(name, text)
+    assert response.status == status
+    assert 'id="problem"' in response.text
+
+
+def test_guestbook_gives_back_what_was_typed(examples: Examples) -> None:
+    response = Visitor(examples.site("guestbook")).write('"><b>', "x" * 2001)
+    assert 'value="&quot;&gt;&lt;b&gt;"' in response.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/data/guestbook.sqlite3", "/../data/guestbook.sqlite3", "/%2e%2e/data/guestbook.sqlite3",
+     "/..%2fdata%2fguestbook.sqlite3", "/book.py", "/../book.py", "/pyisapie.toml"],
+)  # fmt: skip
+def test_guestbook_keeps_its_data(examples: Examples, path: str) -> None:
+    site = examples.site("guestbook")
+    site.get("/")
+    response = site.get(path)
+    assert response.status in (400, 403, 404)
+    assert b"SQLite" not in response.body
+
+
+# ---- upload
+
+
+def form(*files: tuple[str, bytes], boundary: str = "----limit") -> tuple[bytes, tuple[str, str]]:
+    """A form with files, as browsers send it, and its Content-Type."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f"Content-Type: application/x\r\n\r\n".encode()
+        + content
+        + b"\r\n"
+        for name, content in files
+    ]
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    return body, ("Content-Type", f"multipart/form-data; boundary={boundary}")
+
+
+def send(site: Site, *files: tuple[str, bytes]) -> Response:
+    body, content_type = form(*files)
+    return site.post("/", body, [content_type])
+
+
+def stored(examples: Examples) -> list[str]:
+    folder = examples.root("upload") / "data"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_upload_and_download(examples: Examples) -> None:
+    site = examples.site("upload")
+    content = bytes(range(256)) * 900 + b"\r\n------limi\r\n--"
+    response = send(site, ("größe 1.bin", content), ("empty.txt", b""))
+    assert (response.status, response.header("Location")) == (303, "/?saved=empty.txt")
+    assert "größe 1.bin" in site.get("/").text
+    answer = site.get("/?get=gr%C3%B6%C3%9Fe%201.bin")
+    assert (answer.status, answer.body) == (200, content)
+    assert answer.header("Content-Type") == "application/octet-stream"
+    assert (answer.header("Content-Disposition") or "").startswith("attachment;")
+    assert site.get("/?get=empty.txt").body == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("../../evil.py", "evil.py"), ("..\\..\\other.py", "other.py"), ("con.txt", "filecon.txt"),
+     (".htaccess", "htaccess"), ("a:b<c>.html", "a_b_c_.html"), ("..", "file")],
+)  # fmt: skip
+def test_upload_names_are_safe(examples: Examples, name: str, kept: str) -> None:
+    site = examples.site("upload")
+    assert send(site, (name, b"content")).status == 303
+    assert kept in stored(examples)
+    assert site.get(f"/?get={kept}").body == b"content"
+    assert send(site, (name, b"again")).status == 303  # beside the first one
+    assert site.get(f"/?get={kept}").body == b"content"
+
+
+def test_upload_has_a_limit(examples: Examples) -> None:
+    site = examples.site("upload")
+    before = stored(examples)
+    try:
+        response = send(site, ("large.bin", bytes(UPLOAD_LIMIT)))
+    except (NoResponse, ConnectionError):  # it was not heard before the connection ended
+        pass
+    else:
+        assert response.status == 413
+    assert stored(examples) == before
+
+
+def test_upload_of_unknown_length_has_a_limit(examples: Examples) -> None:
+    site = examples.site("upload")
+    if site.is_apache:
+        pytest.skip("mod_isapi answers 411 itself")
+    before = stored(examples)
+    body, (_, content_type) = form(("large.bin", bytes(UPLOAD_LIMIT)))
+    with site.client() as client:
+        client.send(
+            f"POST / HTTP/1.1\r\nHost: {site.host}\r\nContent-Type: {content_type}\r\n"
+            f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode()
+            + body
+            + b"\r\n0\r\n\r\n"
+        )
+        with suppress(NoResponse, ConnectionError):
+            assert client.response("POST").status == 413
+    assert stored(examples) == before
+
+
+def test_upload_that_is_cut(examples: Examples) -> None:
+    """It is no form, and nothing is left of it."""
+    site = examples.site("upload")
+    before = stored(examples)
+    body, content_type = form(("cut.bin", bytes(1000)))
+    assert site.post("/", body[:-40], [content_type]).status == 400
+    assert site.post("/", b"a=b", [FORM]).status == 400
+    assert site.post("/", body, [content_type, ("Origin", "http://other.example")]).status == 403
+    assert stored(examples) == before
+
+
+@pytest.mark.parametrize("name", ["../store.py", "..%5cstore.py", "%00", ".", "nothing", ""])
+def test_upload_gives_only_what_was_uploaded(examples: Examples, name: str) -> None:
+    response = examples.site("upload").get(f"/?get={name}")
+    assert response.status == 404
+    assert b"import" not in response.body
+
+
+# ---- clock
+
+
+def test_clock_sends_each_line_at_once(examples: Examples) -> None:
+    site = examples.site("clock")
+    assert "ticks.py" in site.get("/").text
+    with site.client() as client:
+        began = time.monotonic()
+        client.start("GET", "/ticks.py?seconds=1")
+        got = b""
+        while b"UTC\n" not in got:
+            piece = client.socket.recv(4096)
+            assert piece, got
+            got += piece
+        first = time.monotonic() - began
+        while got.count(b"UTC\n") < 2:
+            piece = client.socket.recv(4096)
+            assert piece, got
+            got += piece
+        whole = time.monotonic() - began
+    assert first < 0.8 < whole < 5
+
+
+def test_clock_is_asked_for_nonsense(examples: Examples) -> None:
+    site = examples.site("clock")
+    for value in ("x", "-1", "1e9", "%C2%B2", "9" * 5000):
+        assert site.get(f"/ticks.py?seconds={value}").status == 400
+    assert site.get("/ticks.py?seconds=0").text.count("UTC") == 1
+
+
+# ---- identity
+
+
+def test_identity(examples: Examples) -> None:
+    page = examples.site("identity").get("/").text
+    assert "127.0.0.1" in page
+    assert "Python acts as" in page
+    assert "for the user it acts as" in page
+    if examples.server == OURS:
+        assert "cannot be told: the web server gives no token" in page
+
+
+# ---- the reader of forms
+
+
+def multipart() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "multipart_of_upload", EXAMPLES / "upload" / "multipart.py"
+    )
+    assert spec and spec.loader
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def parts_of(body: bytes, content_type: str, piece: int) -> list[tuple[str, str | None, bytes]]:
+    module = multipart()
+    reader = module.Reader(io.BytesIO(body).read, module.boundary_of(content_type), piece)
+    return [(part.name, part.filename, b"".join(part.pieces)) for part in reader]
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 64, 1000])
+def test_forms_in_pieces_of_any_size(piece: int) -> None:
+    body, (_, content_type) = form(("a", b"\r\n-----limit"), ("ü", b""), ("c", b"\r\n\r\n--" * 9))
+    expected = [
+        ("file", "a", b"\r\n-----limit"), ("file", "ü", b""), ("file", "c", b"\r\n\r\n--" * 9)
+    ]  # fmt: skip
+    assert parts_of(body, content_type, piece) == expected
+    assert parts_of(b"before\r\n" + body + b"after", content_type, piece) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: b"",
+        lambda body: body[:-4],
+        lambda body: body.replace(b"\r\n\r\n", b"\r\n"),
+        lambda body: body.replace(b"limit--", b"limitxx"),
+        lambda body: body.replace(b"application/x", b"x" * 9000),
+        lambda body: body[: body.rindex(b"------limit--")] * 200,
+    ],
+)
+def test_what_is_no_form(change: Callable[[bytes], bytes]) -> None:
+    body, (_, content_type) = form(("a", b"content"))
+    with pytest.raises(ValueError):
+        parts_of(change(body), content_type, 50)
+
+
+@pytest.mark.parametrize(
+    "name", ["text/plain", "multipart/form-data", "multipart/form-data; boundary=" + "x" * 71, ""]
+)
+def test_what_is_no_type_of_a_form(name: str) -> None:
+    with pytest.raises(ValueError):
+        multipart().boundary_of(name)
