@@ -167,6 +167,97 @@ def test_wsgi_gives_no_source(examples: Examples, path: str) -> None:
     assert b"def application" not in response.body
 
 
+# ---- Django and Flask
+
+
+@pytest.mark.parametrize("app", ["", "./www"])  # as an application, and with a handler
+def test_django(examples: Examples, app: str) -> None:
+    needs("django")
+    site = examples.site("django", app)
+    page = site.get("/")
+    assert page.status == 200 and "<h1>Django " in page.text
+    token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    cookie = (page.header("Set-Cookie") or "").partition(";")[0]
+    assert token and cookie
+    form = urlencode({"name": "<Jürgen>", "csrfmiddlewaretoken": token[1]}).encode()
+    assert site.post("/", form, [FORM]).status == 403
+    answer = site.post("/", form, [FORM, ("Cookie", cookie)])
+    assert answer.status == 302
+    greeting = site.get(answer.header("Location") or "").text
+    assert '<h1 id="greeting">Hello, &lt;Jürgen&gt;</h1>' in greeting
+    assert b"color-scheme" in site.get("/media/site.css").body
+    assert site.get("/media/none.css").status == 404
+    assert site.get("/mysite/settings.py").status == 404
+
+
+def test_flask(examples: Examples) -> None:
+    needs("flask")
+    site = examples.site("flask")
+    assert '<span id="name">&lt;b&gt;</span>' in site.get("/?name=%3Cb%3E").text
+    sums = site.post("/sum", b"[1, 2, 3]", [("Content-Type", "application/json")])
+    assert sums.json() == {"sum": 6}
+    assert site.get("/lines").body == b"line 1\nline 2\nline 3\n"
+    assert b"color-scheme" in site.get("/static/site.css").body
+    assert site.get("/hello.py").status == 404
+
+
+# ---- compat
+
+
+def test_compat_scripts(examples: Examples) -> None:
+    site = examples.site("compat")
+    for _ in range(2):
+        page = site.get("/").text
+        assert "This is index.py, asked for by 127.0.0.1." in page
+        assert '<li><a href="form.py">form.py</a>' in page
+    answer = site.post("/stdin.py/more", b"one\ntwo\n")
+    assert answer.text.splitlines() == ["1: one", "2: two", "POST /stdin.py/more"]
+
+
+def test_compat_pages(examples: Examples) -> None:
+    site = examples.site("compat")
+    assert "<form" in site.get("/form.py").text
+    assert "Hello, <b>&lt;you&gt;</b>!" in site.post("/form.py", b"name=%3Cyou%3E", [FORM]).text
+    moved = site.get("/moved.py")
+    assert (moved.status, moved.header("Location")) == (302, "index.py")
+    with site.client() as client:
+        dot = client.get("/dot.py")
+        assert (dot.header("Content-Length"), dot.body[:6]) == ("42", b"GIF89a")
+        assert client.is_closed()
+    assert site.get("/layout.py").status == 404
+
+
+# ---- advanced
+
+
+def test_advanced_url_map(examples: Examples) -> None:
+    site = examples.site("advanced")
+    page = site.get("/")
+    assert page.header("X-Content-Type-Options") == "nosniff"
+    assert page.header("Cache-Control") == "no-cache"
+    assert "URL maps" in page.text
+    assert "And once more." in site.get("/blog/2026/again").text
+    assert site.get("/blog/1999/none").status == 404
+    assert site.get("/blog/26/again").text.startswith("404")
+    assert "admin" in site.get("/admin/").text.lower()
+    report = site.get("/admin/reports/posts.csv")
+    assert report.header("Content-Type") == "text/csv; charset=utf-8"
+    assert report.body.startswith(b"2005,first")
+    assert site.get("/robots.txt").body.startswith(b"User-agent")
+
+
+def test_advanced_reloads(examples: Examples) -> None:
+    site = examples.site("advanced")
+    assert "PyISAPIe is there." in site.get("/blog/2005/first").text
+    file = examples.root("advanced") / "WWW" / "Blog.py"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("PyISAPIe is there.", "It has changed."), "utf-8")
+    deadline = time.monotonic() + 10
+    while "It has changed." not in site.get("/blog/2005/first").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 # ---- guest book
 
 
