@@ -10,10 +10,12 @@ import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import windows
-from harness.httpd import Httpd, Unavailable, free_port
+from harness import browser, windows
+from harness.examples import Examples
+from harness.httpd import Httpd, Unavailable, free_port, whole_vhost
 from harness.logs import Log
 from harness.paths import APACHE as APACHE_SAMPLES
 from harness.paths import APPS, DEMO, PAGES, REAL_APPS, TEST_MODE
@@ -34,17 +36,6 @@ VHOST = """
   ServerName {name}
   AllowEncodedSlashes On
   Alias "{path}" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}{slash}"
-  SetEnv PYISAPIE_APP "{app}"
-  SetEnv PYISAPIE_ROOT "{root}"
-</VirtualHost>
-"""
-
-WHOLE = """
-<VirtualHost *>
-  ServerName {name}
-  AllowEncodedSlashes On
-  AliasMatch "^" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}"
-  SetEnv PYISAPIE_SCRIPT_NAME "/"
   SetEnv PYISAPIE_APP "{app}"
   SetEnv PYISAPIE_ROOT "{root}"
 </VirtualHost>
@@ -98,12 +89,6 @@ def vhost(name: str, app: str, root: Path, path: str = "/") -> str:
     """A further virtual host in Apache's configuration."""
     slash = "/" if path == "/" else ""
     return VHOST.format(name=name, app=app, root=windows.native(root), path=path, slash=slash)
-
-
-def whole_vhost(name: str, app: str, root: Path) -> str:
-    """A virtual host that is one site from its root on; app: "" for what its settings file says."""
-    text = WHOLE.format(name=name, app=app, root=windows.native(root))
-    return text if app else text.replace('  SetEnv PYISAPIE_APP ""\n', "")
 
 
 def _tls(folder: Path) -> dict[str, str]:
@@ -322,3 +307,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
             return made.start(listeners)
 
         yield start
+
+
+@pytest.fixture(scope="module", params=[host for host in HOSTS if host != QUIRKS])
+def examples(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Examples]:
+    """The sites in examples, on each kind of host."""
+    found = Examples(tmp_path_factory.mktemp("examples"), request.param, watch)
+    with found.stack:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser without a window."""
+    made = browser.start(tmp_path_factory.mktemp("profile"))
+    yield made
+    made.quit()

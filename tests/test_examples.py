@@ -7,91 +7,23 @@ import importlib.util
 import io
 import json
 import re
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlencode
 
 import pytest
-from conftest import watch, whole_vhost
 from harness import windows
 from harness.client import NoResponse, Response
-from harness.httpd import Httpd, Unavailable
+from harness.examples import UPLOAD_LIMIT, Examples
 from harness.paths import EXAMPLES
-from harness.serve import Serve
-from harness.site import APACHE, HOSTS, IIS, OURS, QUIRKS, Site
+from harness.site import OURS, Site
 
-UPLOAD_LIMIT = 300_000
+START = 90.0  # seconds: under Wine the packages are compiled at their import
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
-
-
-class Examples:
-    """Starts each example once, from a copy: its data lies there."""
-
-    def __init__(self, folder: Path, server: str) -> None:
-        self.folder = folder
-        self.server = server
-        self.stack = ExitStack()
-        self._sites: dict[tuple[str, str], Site] = {}
-
-    def site(self, name: str, app: str = "") -> Site:
-        """An example; app: another application than its pyisapie.toml says."""
-        key = (name, app)
-        if key not in self._sites:
-            self._sites[key] = self._start(name, app)
-        return self._sites[key]
-
-    def root(self, name: str) -> Path:
-        """Where the copy of an example lies."""
-        return self.folder / name
-
-    def _start(self, name: str, app: str) -> Site:
-        ignored = shutil.ignore_patterns("__pycache__", "data")
-        root = self.root(name)
-        if not root.exists():
-            shutil.copytree(EXAMPLES / name, root, ignore=ignored)
-        logs = self.folder / f"{name}-{len(self._sites)}"
-        env = {"UPLOAD_LIMIT": str(UPLOAD_LIMIT)}
-        if self.server == APACHE:
-            return self._start_httpd(root, app, logs, env)
-        if self.server == IIS:
-            env |= {"PYISAPIE_ROOT": windows.native(root)}
-            env |= {"PYISAPIE_APP": app} if app else {}
-            www = root / "www"
-            folder = windows.path(www) if windows.NAME else str(www)
-            serve = Serve(logs, "", "--quirks", "iis", "--applications", f"/={folder}",
-                          root=None, env=env)  # fmt: skip
-        else:
-            serve = Serve(logs, app, root=root, env=env)
-        watch(logs.name, serve.log)
-        return self.stack.enter_context(serve).site(self.server)
-
-    def _start_httpd(self, root: Path, app: str, logs: Path, env: dict[str, str]) -> Site:
-        try:
-            httpd = Httpd(logs, {
-                "SITE_NAME": "first.localhost", "SITE_APP": "", "SITE_ROOT": windows.native(root),
-                "SITE_STATIC": windows.native(logs),
-            }, whole_vhost("example.localhost", app, root), env)  # fmt: skip
-            httpd.system.give(root)
-            self.stack.enter_context(httpd)
-        except Unavailable as error:
-            pytest.skip(f"Apache: {error}")
-        watch(logs.name, httpd.log)
-        return httpd.site("example.localhost")
-
-
-@pytest.fixture(scope="module", params=[host for host in HOSTS if host != QUIRKS])
-def examples(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Examples]:
-    """All examples on one host."""
-    found = Examples(tmp_path_factory.mktemp("examples"), request.param)
-    with found.stack:
-        yield found
 
 
 def needs(module: str) -> None:
@@ -174,7 +106,8 @@ def test_wsgi_gives_no_source(examples: Examples, path: str) -> None:
 def test_django(examples: Examples, app: str) -> None:
     needs("django")
     site = examples.site("django", app)
-    page = site.get("/")
+    with site.client(START) as client:
+        page = client.get("/")
     assert page.status == 200 and "<h1>Django " in page.text
     token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     cookie = (page.header("Set-Cookie") or "").partition(";")[0]
@@ -193,6 +126,8 @@ def test_django(examples: Examples, app: str) -> None:
 def test_flask(examples: Examples) -> None:
     needs("flask")
     site = examples.site("flask")
+    with site.client(START) as client:
+        assert client.get("/").status == 200
     assert '<span id="name">&lt;b&gt;</span>' in site.get("/?name=%3Cb%3E").text
     sums = site.post("/sum", b"[1, 2, 3]", [("Content-Type", "application/json")])
     assert sums.json() == {"sum": 6}

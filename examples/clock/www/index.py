@@ -8,6 +8,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Clock</title>
+<link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">
 <h1>Clock</h1>
 <p class="lead">One response of ten seconds, shown as it comes.</p>

@@ -97,6 +97,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Guest book</title>
+<link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">
 <h1>Guest book</h1>
 <p class="lead">Leave a line for those who come after you.</p>

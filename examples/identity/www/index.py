@@ -15,6 +15,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Identity</title>
+<link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">
 <h1>Identity</h1>
 <p class="lead">Who asks, and who answers.</p>

@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import platform
-import threading
 import time
 from html import escape
 
@@ -41,7 +40,7 @@ def Request() -> None:
         return
     Header("Content-Security-Policy: default-src 'self'; script-src 'self' 'unsafe-inline'")
     Write(PAGE.format(
-        counters=table(counters(number), "number"),
+        counters=tiles(counters(number)),
         server=table(server()),
         python=table(python()),
         variables=table({name: getattr(Env, name) for name in SHOWN}),
@@ -52,9 +51,8 @@ def Request() -> None:
 def counters(number: int) -> dict[str, str]:
     return {
         "requests to this page": f"{number:,}",
-        "seconds since it was loaded": f"{time.monotonic() - _began:,.1f}",
-        "times that a thread took the GIL": f"{_engine.entries():,}",
-        "threads of Python": str(threading.active_count()),
+        "seconds since it was loaded": f"{time.monotonic() - _began:,.0f}",
+        "times the GIL was taken": f"{_engine.entries():,}",
         "memory of the process": memory(),
     }
 
@@ -114,10 +112,16 @@ def _of_windows() -> int:
     return int(counters.size1)  # the working set
 
 
-def table(rows: dict[str, str], kind: str = "") -> str:
+def tiles(numbers: dict[str, str]) -> str:
+    return "".join(
+        f'<div class="panel"><b data-name="{escape(name)}">{escape(value)}</b>{escape(name)}</div>'
+        for name, value in numbers.items()
+    )
+
+
+def table(rows: dict[str, str]) -> str:
     lines = [
-        f'<tr><th>{escape(name)}</th><td class="{kind}" data-name="{escape(name)}">'
-        f"{escape(value) or '<small>(empty)</small>'}</td></tr>"
+        f"<tr><th>{escape(name)}<td>{escape(value) or '<small>(empty)</small>'}"
         for name, value in rows.items()
     ]
     return f"<table>{''.join(lines)}</table>"
@@ -128,14 +132,15 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>PyISAPIe serves here</title>
+<link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">
 <h1>PyISAPIe serves here</h1>
 <p class="lead">Python within a web server. The numbers go on while you look.</p>
-<div class="panel" id="counters">{counters}</div>
-<h2>Server</h2><div class="panel" id="server">{server}</div>
-<h2>Python</h2><div class="panel" id="python">{python}</div>
-<h2>Variables of this request</h2><div class="panel" id="variables">{variables}</div>
-<h2>Its header fields</h2><div class="panel" id="headers">{headers}</div>
+<div class="tiles">{counters}</div>
+<h2>Server</h2><div class="panel">{server}</div>
+<h2>Python</h2><div class="panel">{python}</div>
+<h2>Variables of this request</h2><div class="panel">{variables}</div>
+<h2>Its header fields</h2><div class="panel">{headers}</div>
 <script>
   setInterval(async () => {{
     const answer = await fetch("?counters");

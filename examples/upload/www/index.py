@@ -115,6 +115,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Upload</title>
+<link rel="icon" href="icon.svg">
 <link rel="stylesheet" href="style.css">
 <h1>Upload</h1>
 <p class="lead">Up to {limit} MiB at once; files go to the disk as they come.</p>
