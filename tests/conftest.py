@@ -248,11 +248,7 @@ class Servers:
             env["PYISAPIE_STATIC"] = f"/static={windows.native(self.files)}"
         serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
-        site = self._stack.enter_context(serve).site(server)
-        if server == IIS:  # Python starts with the first request, which under Wine takes long
-            with site.client(60) as client:
-                client.get("/")
-        return site
+        return self._stack.enter_context(serve).site(server)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness import windows
-from harness.client import Address, Client, Headers, Response
+from harness.client import TIMEOUT, Address, Client, Headers, Response
 from harness.logs import Log
 from harness.paths import APPS
 
@@ -43,7 +43,7 @@ class Site:
         """httpd, or our host behaving as its mod_isapi does."""
         return self.server in (QUIRKS, APACHE)
 
-    def client(self, timeout: float = 15.0) -> Client:
+    def client(self, timeout: float = TIMEOUT) -> Client:
         """A new connection."""
         return Client(self.address, timeout, self.host)
 
