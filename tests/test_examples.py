@@ -118,7 +118,8 @@ def test_django(examples: Examples, app: str) -> None:
     assert answer.status == 302
     greeting = site.get(answer.header("Location") or "").text
     assert '<h1 id="greeting">Hello, &lt;Jürgen&gt;</h1>' in greeting
-    assert b"color-scheme" in site.get("/media/site.css").body
+    if not (windows.NAME and examples.server == OURS):  # pyisapie-host.exe reads no setting static
+        assert b"color-scheme" in site.get("/media/site.css").body
     assert site.get("/media/none.css").status == 404
     assert site.get("/mysite/settings.py").status == 404
 
@@ -381,20 +382,10 @@ def test_clock_sends_each_line_at_once(examples: Examples) -> None:
     site = examples.site("clock")
     assert "ticks.py" in site.get("/").text
     with site.client() as client:
-        began = time.monotonic()
         client.start("GET", "/ticks.py?seconds=1")
-        got = b""
-        while b"UTC\n" not in got:
-            piece = client.socket.recv(4096)
-            assert piece, got
-            got += piece
-        first = time.monotonic() - began
-        while got.count(b"UTC\n") < 2:
-            piece = client.socket.recv(4096)
-            assert piece, got
-            got += piece
-        whole = time.monotonic() - began
-    assert first < 0.8 < whole < 5
+        times = [(time.monotonic(), part) for part in client.parts(client.start_response())]
+    assert [part[-4:] for _, part in times] == [b"UTC\n"] * 2
+    assert times[1][0] - times[0][0] > 0.8
 
 
 def test_clock_is_asked_for_nonsense(examples: Examples) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness import windows
-from harness.paths import TEST_MODE, package
+from harness.paths import TEST_MODE, host_program, package
 from harness.serve import Serve
 
 Start = Callable[..., Serve]
@@ -140,6 +140,47 @@ def test_a_handler_that_is_missing(serve: Start, tmp_path: Path) -> None:
     site = serve("./www", root=site_of(tmp_path, Http_Isapi="x = 1")).site("ours")
     assert site.get("/").status == 500
     site.log.wait("Http.Isapi has no function Request()")
+
+
+# ---- several sites in one interpreter
+
+
+def pool(tmp_path: Path, **sites: str) -> Serve:
+    """As in an application pool of IIS: sites by name, each with the text of its handler or ""."""
+    folders = []
+    for name, handler in sites.items():
+        root = tmp_path / name
+        (root / "www").mkdir(parents=True)
+        (root / "www" / "page.py").write_text("from Http import Write\ndef Request(): Write('page')")
+        (root / "pyisapie.toml").write_text('app = "./www"\n')
+        if handler:
+            (root / "Http").mkdir()
+            (root / "Http" / "Isapi.py").write_text(handler)
+        folders.append(f"/{name}={windows.native(root)}")
+    program = [] if windows.NAME else [host_program(), "--door", package() / "pyisapie.so"]
+    return Serve(tmp_path / "serve", "", "--quirks", "iis", "--applications", ",".join(folders),
+                 root=None, program=program)  # fmt: skip
+
+
+HANDLED = "from Http import Write\ndef Request(): Write('{}')"
+
+
+def test_sites_without_handlers_are_beside_each_other(tmp_path: Path) -> None:
+    with pool(tmp_path, one="", two="") as started:
+        assert body(started, "/one/page.py") == "page"
+        assert body(started, "/two/page.py") == "page"
+
+
+@pytest.mark.parametrize("first", ["handler", "plain", "other"])
+def test_no_site_is_served_by_the_handler_of_another(tmp_path: Path, first: str) -> None:
+    """Its modules are the package's in an interpreter, and so the others cannot be served."""
+    expected = {"handler": "handled", "plain": "page", "other": "another"}
+    sites = {"handler": HANDLED.format("handled"), "plain": "", "other": HANDLED.format("another")}
+    with pool(tmp_path, **sites) as started:
+        assert body(started, f"/{first}/page.py") == expected.pop(first)
+        for name in expected:
+            assert "for another site" in body(started, f"/{name}/page.py")
+        assert "for another site" not in body(started, f"/{first}/page.py")
 
 
 # ---- a package of another name

@@ -25,6 +25,7 @@ MAIN, ISOLATED, FREE_THREADED = range(3)
 
 mode = MAIN
 package = "Http"  # with the handler of pages
+folders: set[str] = set()  # of all sites in this interpreter, on sys.path
 _guilty: list[str] = []  # modules that have brought the GIL back
 _failures: dict[tuple[str, str, str], str] = {}  # of each site, as it was logged last
 
@@ -273,6 +274,7 @@ def _load(app: str, root: str, config: str) -> list[tuple[Any, ...]]:
                 f"It is {IN_ROOT}.",
             )
         root = os.path.abspath(root)
+        folders.add(root)
         if root not in sys.path:
             sys.path.insert(0, root)
     importlib.invalidate_caches()

@@ -12,12 +12,12 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock, local
 from types import CodeType, ModuleType
 from typing import Any
 
-from pyisapie import _engine
+from pyisapie import _engine, _loading
 from pyisapie._loading import LoadError
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,9 +33,13 @@ FORBIDDEN = "403 Forbidden: this page cannot be read.\n"
 # ---- the package ----
 
 
-def _folders_of(name: str) -> list[str]:
-    """A site's own folders for the package, in the order of sys.path."""
-    folders = [os.path.join(entry or os.getcwd(), name) for entry in sys.path]
+def _folders_of(name: str, tops: Sequence[str]) -> list[str]:
+    """A site's own folders for the package, in the order of sys.path.
+
+    tops: of the folders there that are sites', the ones of this site.
+    """
+    entries = [e or os.getcwd() for e in sys.path if e in tops or e not in _loading.folders]
+    folders = [os.path.join(entry, name) for entry in entries]
     own = os.path.join(HERE, "Http")
     return [f for f in dict.fromkeys(folders) if os.path.isdir(f) and not _same(f, own)]
 
@@ -47,14 +51,14 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def load_package(name: str) -> ModuleType:
+def load_package(name: str, tops: Sequence[str]) -> ModuleType:
     """The package Http, or one of another name that is made like it.
 
     A site's own folder of that name goes first for its modules; what it does not have is ours.
     Another package than Http that has an __init__.py of its own is taken as it is.
     """
     own = os.path.join(HERE, "Http")
-    folders = _folders_of(name)
+    folders = _folders_of(name, tops)
     package = sys.modules.get(name)
     if package:
         missing = [f for f in folders if f not in package.__path__]
@@ -75,6 +79,26 @@ def load_package(name: str) -> ModuleType:
         del sys.modules[name]
         raise
     return package
+
+
+def import_part(package: str, part: str, tops: Sequence[str]) -> ModuleType:
+    """A module of the package, for the site with these folders.
+
+    The package is one for all sites in an interpreter: LoadError when its module is another site's.
+    """
+    module = importlib.import_module(f"{package}.{part}")
+    file = os.path.abspath(module.__file__ or "")
+    own = [os.path.join(top, package, part + ".py") for top in tops]
+    wanted = next(filter(os.path.isfile, own), None)
+    of_sites = [os.path.join(top, package, part + ".py") for top in _loading.folders]
+    if (not _same(file, wanted)) if wanted else any(_same(file, other) for other in of_sites):
+        raise LoadError(
+            f"{package}.{part} is in use here already, from {file}: for another site.",
+            "Sites with modules of their own for that package need processes of their own: on IIS "
+            "an application pool for each. Or have one handler for all, and InterpreterMap in its "
+            "Config.py.",
+        )
+    return module
 
 
 # ---- its settings ----
@@ -357,27 +381,26 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
             f"The folder of pages {folder} does not exist, or this account may not read it.",
             "Name an existing folder. A relative one is taken from the setting root.",
         )
+    _loading.folders.add(folder)
     if folder not in sys.path:
         sys.path.append(folder)
     _bind_streams()
-    package = load_package(package_name)
-    config = importlib.import_module(package.__name__ + ".Config")
+    tops = [os.path.abspath(base or os.getcwd()), folder]
+    package = load_package(package_name, tops).__name__
+    config = import_part(package, "Config", tops)
     lazy = getattr(config, "InterpreterMap", None) is not None
-    handler = _Lazy(package.__name__) if lazy else _find_handler(package.__name__)
+    handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
     pages = Pages(os.path.realpath(folder), config)
-    if pages.interpreter_map is not None:
-        from pyisapie import _loading
-
-        if _loading.mode != _loading.MAIN:
-            raise LoadError(
-                f"{config.__name__}.InterpreterMap needs the mode main.",
-                "Set mode to main, or InterpreterMap to None.",
-            )
+    if pages.interpreter_map is not None and _loading.mode != _loading.MAIN:
+        raise LoadError(
+            f"{config.__name__}.InterpreterMap needs the mode main.",
+            "Set mode to main, or InterpreterMap to None.",
+        )
     return handler, pages
 
 
-def _find_handler(package: str) -> Callable[[], object]:
-    module = importlib.import_module(package + ".Isapi")
+def _find_handler(package: str, tops: Sequence[str]) -> Callable[[], object]:
+    module = import_part(package, "Isapi", tops)
     request = getattr(module, "Request", None)
     if not callable(request):
         raise LoadError(
@@ -390,11 +413,12 @@ def _find_handler(package: str) -> Callable[[], object]:
 class _Lazy:
     """The handler in the main interpreter, where a site has others for most requests."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, tops: Sequence[str]) -> None:
         self._package = package
+        self._tops = tops
         self._request: Callable[[], object] | None = None
 
     def __call__(self) -> object:
         if self._request is None:
-            self._request = _find_handler(self._package)
+            self._request = _find_handler(self._package, self._tops)
         return self._request()
