@@ -479,6 +479,7 @@ def test_nothing_stays_open(servers: Servers, files: Path, host: str) -> None:
     assert site.get("/static/text.txt").body == TEXT
 
 
+@pytest.mark.skipif(IIS not in HOSTS, reason="it is of IIS")
 def test_misfortune_on_iis(servers: Servers, files: Path) -> None:
     """What is told to be whole is whole, whatever the server refuses, delays or forgets."""
     site = servers.site(IIS, "files")

@@ -44,15 +44,16 @@ OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so
                     "libpython", "ld-linux")  # fmt: skip
 # What is the host's business: ./dev test runs it in mode main only, ./dev test --all in each.
 NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "host_logs", "http_limits", "http_strict",
-                 "log_rotation", "memory", "settings", "start_failures")  # fmt: skip
+                 "log_rotation", "memory", "settings", "start_failures", "static")  # fmt: skip
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "serve_windows", "bundle", "crash_log", "examples", "iis", "log_rotation",
-        "windows_binaries", "windows_probe", "windows_pywin32", "windows_service",
+        "serve_windows", "static", "pages", "handlers", "sufferings", "examples", "bundle",
+        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
+        "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 
@@ -62,7 +63,7 @@ WINDOWS_HTTPD_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "apache", "apache_python", "apache_rows", "windows_environ", "start_failures", "validate",
         "wsgi_body", "wsgi_environ", "wsgi_errors", "wsgi_file", "wsgi_input",
-        "wsgi_start_response", "real_apps", "webdav",
+        "wsgi_start_response", "real_apps", "webdav", "static",
     )),
 )  # fmt: skip
 
