@@ -436,12 +436,18 @@ def test_c(env: Environment, kind: str = "address,undefined") -> None:
 
 
 def test_python(
-    env: Environment, arguments: Sequence[str], everything: bool, mode: str = ""
+    env: Environment,
+    arguments: Sequence[str],
+    everything: bool,
+    mode: str = "",
+    hosts: str = "",
 ) -> None:
+    """The tests in Python; hosts: by these only, where a test is made for several."""
     env.build()
     env.install("tests", env.test_requirements)
     marks = [] if everything else ["-m", "not long"]
-    run(env.python, "-m", "pytest", *marks, *arguments, env={**env.env, "TEST_MODE": mode})
+    run(env.python, "-m", "pytest", *marks, *arguments,
+        env={**env.env, "TEST_MODE": mode, "TEST_HOSTS": hosts})  # fmt: skip
 
 
 def test_python_sanitized(python: Path) -> None:
@@ -518,11 +524,12 @@ def command_test(options: argparse.Namespace) -> int:
         steps.do(f"tests on {name}", lambda name=name: test_python(
             environment_of(name), [] if options.all else
             ["-m", "not long and not browser", "--ignore=tests/test_bundle.py"],
-            True))  # fmt: skip
+            True, hosts="" if options.all else "ours,iis"))  # fmt: skip
     quick = ["-m", "not long and not browser"]
     left_out = [] if options.all else [f"--ignore=tests/test_{name}.py" for name in NOT_OF_A_MODE]
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
-        environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated"))  # fmt: skip
+        environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
+        "" if options.all else "ours,apache"))  # fmt: skip
     for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
         steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:

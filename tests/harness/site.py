@@ -18,6 +18,8 @@ OURS, QUIRKS, IIS, APACHE = "ours", "quirks", "iis", "apache"
 HOSTS: tuple[str, ...] = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
 if windows.NAME and not os.environ.get("TEST_ALL"):
     HOSTS = (OURS, IIS)  # mod_isapi itself has its turn in ./dev test windows-httpd
+if os.environ.get("TEST_HOSTS"):
+    HOSTS = tuple(os.environ["TEST_HOSTS"].split(","))
 if windows.HTTPD:
     HOSTS = (APACHE,)  # the others have had their turn
 
