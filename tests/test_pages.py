@@ -437,6 +437,32 @@ def test_a_page_that_may_not_be_read(serve: Callable[..., Serve], tmp_path: Path
         shutil.rmtree(root)
 
 
+def test_a_page_that_misses_a_file_is_there_itself(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "page.py").write_text("open('nowhere')\nRequest = None\n")
+    assert serve("./", root=root).site("ours").get("/page.py").status == 500
+
+
+def test_a_page_that_is_loaded_slowly_holds_up_no_other(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    slow = "import time\ntime.sleep(3)\nfrom Http import Write\ndef Request(): Write('slow')\n"
+    (root / "slow.py").write_text(slow)
+    (root / "page.py").write_text("from Http import Write\ndef Request(): Write('page')\n")
+    site = serve("./", root=root).site("ours")
+    with site.client() as one, site.client() as other:
+        one.start("GET", "/slow.py")
+        begin = time.monotonic()
+        while time.monotonic() < begin + 2:
+            assert other.get("/page.py").body == b"page"
+        assert one.response().body == b"slow"
+
+
 def test_no_such_folder(serve: Callable[..., Serve], tmp_path: Path) -> None:
     site = serve("./nope", root=tmp_path).site("ours")
     response = site.get("/")
