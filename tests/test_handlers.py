@@ -147,7 +147,8 @@ def pool(tmp_path: Path, **sites: str) -> Serve:
     for name, handler in sites.items():
         root = tmp_path / name
         (root / "www").mkdir(parents=True)
-        (root / "www" / "page.py").write_text("from Http import Write\ndef Request(): Write('page')")
+        page = HANDLED.format("page")
+        (root / "www" / "page.py").write_text(page)
         (root / "pyisapie.toml").write_text('app = "./www"\n')
         if handler:
             (root / "Http").mkdir()
