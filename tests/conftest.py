@@ -41,6 +41,17 @@ VHOST = """
 </VirtualHost>
 """
 
+WITH_FILES = """
+<VirtualHost *>
+  ServerName {name}
+  AllowEncodedSlashes On
+  Alias "/" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}/"
+  SetEnv PYISAPIE_APP "{app}"
+  SetEnv PYISAPIE_ROOT "{root}"
+  SetEnv PYISAPIE_STATIC "/static={files}"
+</VirtualHost>
+"""
+
 _logs: dict[str, Log] = {}
 _marks: dict[str, int] = {}
 
@@ -108,6 +119,7 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.files = folder / "files"  # of the site "files", at /static
         self._stack = ExitStack()
         self._sites: dict[tuple[str, str], Site] = {}
         self._httpd: Httpd | None = None
@@ -154,6 +166,12 @@ class Servers:
         more += vhost("root.localhost", "environ_json:app", APPS)
         more += whole_vhost("whole.localhost", "environ_json:app", APPS)
         more += whole_vhost("pages.localhost", "./", self.pages())
+        more += WITH_FILES.format(
+            name="files.localhost",
+            app="/=hello:app,/slow=slow:app",
+            root=windows.native(APPS),
+            files=windows.native(self.files),
+        )
         httpd = Httpd(folder, defines, more, self._data("apache", folder))
         watch("apache", httpd.log)
         return self._stack.enter_context(httpd)
@@ -205,7 +223,7 @@ class Servers:
         return root
 
     def site(self, server: str, what: str) -> Site:
-        """The site "apps", "real", "demo" or "pages" on one of HOSTS."""
+        """The site "apps", "files", "real", "demo" or "pages" on one of HOSTS."""
         if server == APACHE:
             return self.httpd().site(f"{what}.localhost")
         key = (server, what)
@@ -216,6 +234,7 @@ class Servers:
     def _start(self, server: str, what: str) -> Site:
         app, root = {
             "apps": (APPS_APP, APPS),
+            "files": ("/=hello:app,/slow=slow:app", APPS),
             "real": (REAL_APP, REAL_APPS),
             "demo": (DEMO_APP, DEMO),
             "pages": ("./", self.pages()),
@@ -225,6 +244,8 @@ class Servers:
         env = self._data(server, folder)
         if server == IIS:  # it has no other way to tell the extension
             env |= {"PYISAPIE_APP": app, "PYISAPIE_ROOT": windows.native(root)}
+        if what == "files":
+            env["PYISAPIE_STATIC"] = f"/static={windows.native(self.files)}"
         serve = Serve(folder, app, *args, root=root, env=env)
         watch(folder.name, serve.log)
         return self._stack.enter_context(serve).site(server)

@@ -23,7 +23,9 @@ from harness.site import IIS, Site, query
 pytestmark = pytest.mark.skipif(not windows.NAME, reason="the probe is for Windows")
 
 PROBE = windows.FOLDER / "tools" / "probe" / "pyisapie-probe.dll"
-UNSUPPORTED = 87  # ERROR_INVALID_PARAMETER
+NOT_SUPPORTED = 50
+NOT_FOUND = 1168
+ABORTED = 995  # ERROR_OPERATION_ABORTED
 GONE = 64  # ERROR_NETNAME_DELETED
 
 
@@ -127,8 +129,27 @@ def test_log(probe: Site) -> None:
 
 def test_cbt(probe: Site) -> None:
     calls = _json(probe, "cbt")["calls"]
-    assert [(call["ok"], call["error"]) for call in calls] == [(False, UNSUPPORTED)] * 3
+    assert [(call["ok"], call["error"]) for call in calls] == [(False, NOT_SUPPORTED)] * 3
     assert all(call["pointed"]["n"] == 0 for call in calls)
+
+
+def test_functions(probe: Site, server: Serve) -> None:
+    calls = _calls(_json(probe, "functions", url="/x/../gr\u00fc%20y"))
+    folder = windows.path(server.folder)
+
+    def wide(name: str) -> str:
+        return bytes.fromhex(calls[name]["value"]["hex"]).decode("utf-16-le")
+
+    assert calls["MAP_URL_TO_PATH"]["value"]["text"] == rf"{folder}\gr?%20y"
+    assert calls["MAP_URL_TO_PATH_EX"]["of_path"] == len(rf"{folder}\gr?%20y")
+    assert wide("MAP_UNICODE_URL_TO_PATH") == f"{folder}\\gr\u00fc%20y"
+    assert wide("MAP_UNICODE_URL_TO_PATH_EX") == f"{folder}\\gr\u00fc%20y"
+    assert bytes.fromhex(calls["NORMALIZE_URL"]["value"]["hex"]) == "/gr\u00fc y".encode()
+    assert calls["GET_CERT_INFO_EX"]["error"] == NOT_FOUND
+    assert calls["IS_IN_PROCESS"]["value"]["hex"] == "00000000"
+    assert calls["GET_TRACE_INFO"]["value"]["hex"].startswith("00000000")
+    assert calls["GET_CACHE_INVALIDATION_CALLBACK"]["ok"] is True
+    assert calls["GET_SSPI_INFO"]["error"] == NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("pend", [0, 1])
@@ -276,11 +297,9 @@ def test_cancel(probe: Site) -> None:
         found = _result(probe, "cancel")
     calls = found["calls"]
     names = [call["call"] for call in calls]
-    assert names == ["IO_COMPLETION", "ASYNC_READ_CLIENT", "CANCEL_IO", "wait",
-                     "CLOSE_CONNECTION", "wait"]  # fmt: skip
-    assert (calls[2]["ok"], calls[2]["error"]) == (False, UNSUPPORTED)
-    assert calls[3]["completed"] is False
-    assert (calls[5]["completed"], calls[5]["io_error"]) == (True, GONE)
+    assert names == ["IO_COMPLETION", "ASYNC_READ_CLIENT", "CANCEL_IO", "wait"]
+    assert calls[2]["ok"] is True
+    assert (calls[3]["completed"], calls[3]["io_error"]) == (True, ABORTED)
 
 
 # ---- the script ----

@@ -44,15 +44,16 @@ OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so
                     "libpython", "ld-linux")  # fmt: skip
 # What is the host's business: ./dev test runs it in mode main only, ./dev test --all in each.
 NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "host_logs", "http_limits", "http_strict",
-                 "log_rotation", "memory", "settings", "start_failures")  # fmt: skip
+                 "log_rotation", "memory", "settings", "start_failures", "static")  # fmt: skip
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "serve_windows", "bundle", "crash_log", "examples", "iis", "log_rotation",
-        "windows_binaries", "windows_probe", "windows_pywin32", "windows_service",
+        "serve_windows", "static", "pages", "handlers", "sufferings", "examples", "bundle",
+        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
+        "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 
@@ -62,7 +63,7 @@ WINDOWS_HTTPD_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "apache", "apache_python", "apache_rows", "windows_environ", "start_failures", "validate",
         "wsgi_body", "wsgi_environ", "wsgi_errors", "wsgi_file", "wsgi_input",
-        "wsgi_start_response", "real_apps", "webdav",
+        "wsgi_start_response", "real_apps", "webdav", "static",
     )),
 )  # fmt: skip
 
@@ -435,12 +436,18 @@ def test_c(env: Environment, kind: str = "address,undefined") -> None:
 
 
 def test_python(
-    env: Environment, arguments: Sequence[str], everything: bool, mode: str = ""
+    env: Environment,
+    arguments: Sequence[str],
+    everything: bool,
+    mode: str = "",
+    hosts: str = "",
 ) -> None:
+    """The tests in Python; hosts: by these only, where a test is made for several."""
     env.build()
     env.install("tests", env.test_requirements)
     marks = [] if everything else ["-m", "not long"]
-    run(env.python, "-m", "pytest", *marks, *arguments, env={**env.env, "TEST_MODE": mode})
+    run(env.python, "-m", "pytest", *marks, *arguments,
+        env={**env.env, "TEST_MODE": mode, "TEST_HOSTS": hosts})  # fmt: skip
 
 
 def test_python_sanitized(python: Path) -> None:
@@ -517,11 +524,12 @@ def command_test(options: argparse.Namespace) -> int:
         steps.do(f"tests on {name}", lambda name=name: test_python(
             environment_of(name), [] if options.all else
             ["-m", "not long and not browser", "--ignore=tests/test_bundle.py"],
-            True))  # fmt: skip
+            True, hosts="" if options.all else "ours,iis"))  # fmt: skip
     quick = ["-m", "not long and not browser"]
     left_out = [] if options.all else [f"--ignore=tests/test_{name}.py" for name in NOT_OF_A_MODE]
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
-        environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated"))  # fmt: skip
+        environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
+        "" if options.all else "ours,apache"))  # fmt: skip
     for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
         steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:

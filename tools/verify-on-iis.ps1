@@ -586,6 +586,7 @@ function Test-Leaving {
 function Test-Rest {
     Add-Check 'more' 'identity of an anonymous request' { Get-Json '/?do=token' }
     Add-Check 'more' 'the same on a thread of the DLL' { Get-Json '/?do=token&pend=1' }
+    Add-Check 'more' 'functions that answer at once' { Get-Json '/?do=functions' }
     Add-Check 'more' 'APPEND_LOG_PARAMETER' { Get-Json '/?do=log&text=appended%3D1' }
     Add-Check 'more' 'requests that run at once on threads of IIS, of 100' {
         $clients = for ($i = 0; $i -lt 100; $i++) {

@@ -34,14 +34,15 @@ typedef int BOOL;
 typedef char CHAR;
 typedef char *LPSTR;
 typedef const char *LPCSTR;
-typedef uint8_t *LPBYTE;
-typedef uint16_t USHORT;
+typedef uint8_t BYTE, *LPBYTE;
+typedef uint16_t USHORT, WCHAR, *LPWSTR;
 typedef uint32_t DWORD;
 typedef DWORD *LPDWORD;
 typedef uint64_t ULONGLONG;
 typedef void *LPVOID;
 typedef void *PVOID;
 typedef void *HANDLE;
+typedef int32_t HRESULT;
 typedef LPVOID HCONN;
 
 /* The last error of a callback travels in errno here, as it does in httpd's mod_isapi. */
@@ -51,6 +52,11 @@ typedef LPVOID HCONN;
 #define ERROR_NO_DATA 61              /* ENODATA */
 #define ERROR_READ_FAULT 5            /* EIO */
 #define ERROR_NETNAME_DELETED 104     /* ECONNRESET */
+#define ERROR_NOT_SUPPORTED 95        /* EOPNOTSUPP */
+#define ERROR_NOT_FOUND 2             /* ENOENT */
+#define ERROR_OPERATION_ABORTED 125   /* ECANCELED */
+#define WSAEINVAL 22                  /* EINVAL */
+#define MAX_PATH 260
 
 #define MAKELONG(low, high) ((DWORD)((((DWORD)(high)) << 16) | (((DWORD)(low)) & 0xffffu)))
 #define HIWORD(value) ((uint16_t)(((DWORD)(value)) >> 16))
@@ -70,22 +76,47 @@ typedef LPVOID HCONN;
 #define HSE_REQ_SEND_RESPONSE_HEADER 3
 #define HSE_REQ_DONE_WITH_SESSION 4
 #define HSE_REQ_MAP_URL_TO_PATH 1001
+#define HSE_REQ_GET_SSPI_INFO 1002
 #define HSE_APPEND_LOG_PARAMETER 1003
 #define HSE_REQ_IO_COMPLETION 1005
 #define HSE_REQ_TRANSMIT_FILE 1006
+#define HSE_REQ_REFRESH_ISAPI_ACL 1007
 #define HSE_REQ_IS_KEEP_CONN 1008
 #define HSE_REQ_ASYNC_READ_CLIENT 1010
 #define HSE_REQ_GET_IMPERSONATION_TOKEN 1011
+#define HSE_REQ_MAP_URL_TO_PATH_EX 1012
 #define HSE_REQ_ABORTIVE_CLOSE 1014
+#define HSE_REQ_GET_CERT_INFO_EX 1015
 #define HSE_REQ_SEND_RESPONSE_HEADER_EX 1016
 #define HSE_REQ_CLOSE_CONNECTION 1017
 #define HSE_REQ_IS_CONNECTED 1018
+#define HSE_REQ_MAP_UNICODE_URL_TO_PATH 1023
+#define HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX 1024
+#define HSE_REQ_EXEC_UNICODE_URL 1025
 #define HSE_REQ_EXEC_URL 1026
 #define HSE_REQ_GET_EXEC_URL_STATUS 1027
 #define HSE_REQ_SEND_CUSTOM_ERROR 1028
+#define HSE_REQ_IS_IN_PROCESS 1030
 #define HSE_REQ_REPORT_UNHEALTHY 1032
+#define HSE_REQ_NORMALIZE_URL 1033
 #define HSE_REQ_VECTOR_SEND 1037
+#define HSE_REQ_GET_ANONYMOUS_TOKEN 1038
+#define HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK 1040
+#define HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN 1041
+#define HSE_REQ_GET_TRACE_INFO 1042
 #define HSE_REQ_SET_FLUSH_FLAG 1043
+#define HSE_REQ_GET_TRACE_INFO_EX 1044
+#define HSE_REQ_RAISE_TRACE_EVENT 1045
+#define HSE_REQ_GET_CONFIG_OBJECT 1046
+#define HSE_REQ_GET_WORKER_PROCESS_SETTINGS 1047
+#define HSE_REQ_GET_PROTOCOL_MANAGER_CUSTOM_INTERFACE_CALLBACK 1048
+#define HSE_REQ_CANCEL_IO 1049
+#define HSE_REQ_GET_CHANNEL_BINDING_TOKEN 1050
+
+#define HSE_APP_FLAG_IN_PROCESS 0
+
+#define HSE_URL_FLAGS_READ 0x1
+#define HSE_URL_FLAGS_SCRIPT 0x200
 
 #define HSE_TERM_ADVISORY_UNLOAD 1
 #define HSE_TERM_MUST_UNLOAD 2
@@ -165,6 +196,56 @@ typedef struct HSE_EXEC_URL_INFO {
   PVOID pEntity;
   DWORD dwExecUrlFlags;
 } HSE_EXEC_URL_INFO;
+
+typedef struct HSE_EXEC_UNICODE_URL_INFO {
+  LPWSTR pszUrl;
+  LPSTR pszMethod;
+  LPSTR pszChildHeaders;
+  PVOID pUserInfo;
+  PVOID pEntity;
+  DWORD dwExecUrlFlags;
+} HSE_EXEC_UNICODE_URL_INFO;
+
+typedef struct HSE_URL_MAPEX_INFO {
+  CHAR lpszPath[MAX_PATH];
+  DWORD dwFlags;
+  DWORD cchMatchingPath;
+  DWORD cchMatchingURL;
+  DWORD dwReserved1;
+  DWORD dwReserved2;
+} HSE_URL_MAPEX_INFO;
+
+typedef struct HSE_UNICODE_URL_MAPEX_INFO {
+  WCHAR lpszPath[MAX_PATH];
+  DWORD dwFlags;
+  DWORD cchMatchingPath;
+  DWORD cchMatchingURL;
+} HSE_UNICODE_URL_MAPEX_INFO;
+
+typedef struct CERT_CONTEXT {
+  DWORD dwCertEncodingType;
+  BYTE *pbCertEncoded;
+  DWORD cbCertEncoded;
+  PVOID pCertInfo;
+  PVOID hCertStore;
+} CERT_CONTEXT;
+
+typedef struct CERT_CONTEXT_EX {
+  CERT_CONTEXT CertContext;
+  DWORD cbAllocated;
+  DWORD dwCertificateFlags;
+} CERT_CONTEXT_EX;
+
+#define X509_ASN_ENCODING 1
+
+typedef struct HSE_TRACE_INFO {
+  BOOL fTraceRequest;
+  BYTE TraceContextId[16];
+  DWORD dwReserved1;
+  DWORD dwReserved2;
+} HSE_TRACE_INFO;
+
+typedef HRESULT(WINAPI *PFN_HSE_CACHE_INVALIDATION_CALLBACK)(WCHAR *url);
 
 typedef struct HSE_EXEC_URL_STATUS {
   USHORT uHttpStatusCode;
@@ -251,8 +332,10 @@ typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
  * calls it once before its first request promises to do so always: on each thread that has called
  * HttpExtensionProc, and in the callbacks of a control block, on whatever thread, before they
  * block. In return the extension may run requests on the host's threads and keep them short of
- * hand-overs. group: threads of one group bring one request at a time, unless one lasts. A
- * host that has no such groups gives HSE_NO_GROUP. */
+ * hand-overs. And when it sends all of a response as one file, by an asynchronous VECTOR_SEND, the
+ * completion may come on the calling thread before that call is back: what the client takes at once
+ * needs no other thread. group: threads of one group bring one request at a time, unless one lasts.
+ * A host that has no such groups gives HSE_NO_GROUP. */
 #define HSE_NO_GROUP 0xffffffffu
 typedef void(WINAPI *pie_http_extension_idle_fn)(DWORD group);
 

@@ -35,6 +35,16 @@ static struct pie_str field(struct pie_exchange *x, struct pie_str name, const c
   return pie_http_find(&x->conn->parser, name, &value) ? value : pie_str_from(fallback);
 }
 
+/* On IIS what the extension wants to be logged follows the query (cs-uri-query). */
+static void add_target(struct pie_exchange *x, struct pie_buf *line) {
+  struct pie_str logged = x->logged, more = pie_str_from(x->ecb.lpszLogData);
+  add_quoted(line, pie_buf_str(&x->conn->parser.target));
+  if (!x->conn->worker->iis)
+    return;
+  add_quoted(line, logged);
+  add_quoted(line, more);
+}
+
 static const char *who(struct pie_exchange *x) {
   return x->conn->remote_addr[0] ? x->conn->remote_addr : "-";
 }
@@ -46,7 +56,7 @@ static void combined(struct pie_exchange *x, struct pie_buf *line, const struct 
   pie_buf_addf(line, "%s - - [%s] \"", who(x), date);
   add_quoted(line, pie_buf_str(&p->method));
   pie_buf_adds(line, " ");
-  add_quoted(line, pie_buf_str(&p->target));
+  add_target(x, line);
   pie_buf_addf(line, " HTTP/1.%d\" %d %lld \"", p->minor, x->status, (long long)x->sent);
   add_quoted(line, field(x, PIE_STR("Referer"), "-"));
   pie_buf_adds(line, "\" \"");
@@ -62,7 +72,7 @@ static void json(struct pie_exchange *x, struct pie_buf *line, const struct tm *
   pie_buf_addf(line, "{\"time\":\"%s\",\"remote\":\"%s\",\"method\":\"", date, who(x));
   add_quoted(line, pie_buf_str(&p->method));
   pie_buf_adds(line, "\",\"target\":\"");
-  add_quoted(line, pie_buf_str(&p->target));
+  add_target(x, line);
   pie_buf_addf(line, "\",\"protocol\":\"HTTP/1.%d\",\"status\":%d,\"bytes\":%lld,\"us\":%lld",
                p->minor, x->status, (long long)x->sent, took);
   pie_buf_adds(line, ",\"referer\":\"");

@@ -49,7 +49,12 @@ static int64_t receive(struct pie_exchange *x, void *out, size_t n) {
       pie_pace_earn(x, &x->body_pace, got);
       return got;
     }
-    if (got != -PIE_EAGAIN || !pie_loop_may_block(x) || pie_pace_wait_for_body(x))
+    if (got != -PIE_EAGAIN || !pie_loop_may_block(x))
+      return failed(x);
+    int err = pie_pace_wait_for_body(x);
+    if (err == -PIE_EAGAIN)
+      return err; /* cancelled: the body can still be read */
+    if (err)
       return failed(x);
   }
 }
@@ -61,7 +66,7 @@ static int receive_piece(struct pie_exchange *x) {
     return failed(x);
   int64_t got = receive(x, input->p + input->n, PIECE);
   if (got < 0)
-    return -PIE_EGONE;
+    return (int)got;
   input->n += (size_t)got;
   return 0;
 }
@@ -81,7 +86,7 @@ static int64_t receive_direct(struct pie_exchange *x, void *out, size_t n) {
   size_t used = 0;
   int64_t got = receive(x, out, n);
   if (got < 0)
-    return -PIE_EGONE;
+    return got;
   x->body_direct = true;
   enum pie_http_event event = pie_http_feed(&x->conn->parser, out, (size_t)got, &used);
   x->body_direct = false;
@@ -116,7 +121,7 @@ int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n) {
     }
     err = err ? err : parse_input(x);
     if (err)
-      return -PIE_EGONE;
+      return err == -PIE_EAGAIN ? err : -PIE_EGONE;
   }
   size_t have = x->body.n - x->body_at;
   if (n > have)

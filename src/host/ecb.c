@@ -104,7 +104,15 @@ struct async {
   uint64_t offset;
   const HSE_RESPONSE_VECTOR *vector;
   uint64_t length; /* of ASYNC_REST */
-  enum { ASYNC_WRITE, ASYNC_READ, ASYNC_FILE, ASYNC_REST, ASYNC_VECTOR, ASYNC_URL } what;
+  enum {
+    ASYNC_WRITE,
+    ASYNC_READ,
+    ASYNC_FILE,
+    ASYNC_REST,
+    ASYNC_VECTOR,
+    ASYNC_URL,
+    ASYNC_ERROR
+  } what;
   PFN_HSE_IO_COMPLETION completion;
   PVOID context;
 };
@@ -134,6 +142,9 @@ static bool do_async(const struct async *a, DWORD *size) {
     return vector_now(x, a->vector);
   case ASYNC_URL:
     return pie_iis_exec_url(x, a->buffer) == 0;
+  case ASYNC_ERROR:
+    pie_output_refusal(x, (int)a->size, a->buffer);
+    return true;
   }
   return false;
 }
@@ -145,9 +156,10 @@ static void run_async(void *arg) {
   if (pie_fault(a.x, 4))
     pie_thread_sleep_ms((int)pie_fault_number(a.x, 5));
   bool good = do_async(&a, &size);
+  DWORD error = atomic_load(&a.x->cancelled) ? ERROR_OPERATION_ABORTED : ERROR_NETNAME_DELETED;
   atomic_store(&a.x->io_active, false);
   if (a.completion)
-    a.completion(&a.x->ecb, a.context, good ? size : 0, good ? 0 : ERROR_NETNAME_DELETED);
+    a.completion(&a.x->ecb, a.context, good ? size : 0, good ? 0 : error);
   pie_exchange_io_end(a.x, a.ios);
 }
 
@@ -158,6 +170,7 @@ static BOOL start_async(struct async what) {
     return breach(x, "an asynchronous operation without HSE_REQ_IO_COMPLETION");
   if (atomic_exchange(&x->io_active, true))
     return breach(x, "a second asynchronous operation while one is pending");
+  atomic_store(&x->cancelled, false);
   bool early = pie_fault(x, 4); /* it completes before this call is back, */
   if (pie_fault(x, 30)) {       /* or is not begun at all */
     atomic_store(&x->io_active, false);
@@ -282,6 +295,8 @@ static const char *vector_breach(struct pie_exchange *x, const HSE_RESPONSE_VECT
     return "VECTOR_SEND: status and headers must be given with HSE_IO_SEND_HEADERS, and only then";
   if (!with_head && !x->head_sent)
     return "VECTOR_SEND of a body before the response header";
+  if ((v->dwFlags & HSE_IO_CACHE_RESPONSE) && !(v->dwFlags & HSE_IO_FINAL_SEND))
+    return "VECTOR_SEND: HSE_IO_CACHE_RESPONSE without HSE_IO_FINAL_SEND";
   if (v->nElementCount && !v->lpElementArray)
     return "VECTOR_SEND: elements without an array";
   return with_head ? head_breach(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders)) : NULL;
@@ -339,9 +354,13 @@ static bool is_one_file(const HSE_RESPONSE_VECTOR *v) {
 static BOOL send_rest(struct async what) {
   struct pie_thread thread;
   struct async *copy = malloc(sizeof *copy);
-  if (!copy)
+  what.ios = copy ? pie_exchange_io_begin(what.x) : NULL;
+  if (!what.ios) {
+    free(copy);
     return refuse(ERROR_NETNAME_DELETED);
+  }
   *copy = what;
+  atomic_store(&what.x->cancelled, false);
   atomic_store(&what.x->io_active, true);
   if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0)
     pie_thread_detach(&thread);
@@ -350,8 +369,9 @@ static BOOL send_rest(struct async what) {
   return TRUE;
 }
 
-/* A response that is a file, in our own way: what the client takes at once is sent by this thread,
- * which never waits for it. The completion may come before this is back. */
+/* A response that is a file, for an extension that knows us (HttpExtensionIdle): what the client
+ * takes at once is sent by this thread, which never waits for it. The completion may come before
+ * this is back. */
 static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   const HSE_VECTOR_ELEMENT *e = v->lpElementArray;
   struct async rest = {.x = x,
@@ -365,7 +385,7 @@ static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v
     x->wants_close = true;
   struct pie_buf *out = pie_output_open(x);
   int err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), out);
-  if (!err && !count_body(x, NULL, e->cbSize))
+  if (err || !count_body(x, NULL, e->cbSize))
     rest.length = 0;
   int tried = pie_output_try_file(x, rest.file, &rest.offset, &rest.length);
   err = err ? err : tried;
@@ -386,7 +406,8 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
     return breach(x, wrong);
   if (!(v->dwFlags & HSE_IO_ASYNC))
     return vector_now(x, v);
-  if (!x->conn->worker->iis && x->completion && !x->io_active && is_one_file(v))
+  const struct pie_worker *worker = x->conn->worker;
+  if (worker->extension.idle && x->completion && !x->io_active && is_one_file(v))
     return send_whole_file(x, v);
   return start_async((struct async){.x = x,
                                     .what = ASYNC_VECTOR,
@@ -432,32 +453,40 @@ static BOOL custom_error(struct pie_exchange *x, const HSE_CUSTOM_ERROR_INFO *in
     return breach(x, "SEND_CUSTOM_ERROR after the response header");
   if (text.n < 3 || pie_str_to_int64((struct pie_str){text.p, 3}, &status) || status < 400)
     return refuse(ERROR_INVALID_PARAMETER);
+  if (info->fAsync)
+    return start_async((struct async){.x = x,
+                                      .what = ASYNC_ERROR,
+                                      .buffer = info->pszStatus,
+                                      .size = (DWORD)status,
+                                      .completion = x->completion,
+                                      .context = x->completion_context});
   pie_output_refusal(x, (int)status, info->pszStatus);
   return TRUE;
 }
 
-static BOOL give_token(struct pie_exchange *x, HANDLE *out) {
-  intptr_t token = pie_token_of_user();
-  (void)x;
-  if (!token)
-    return refuse(ERROR_INVALID_PARAMETER);
-  *out = (HANDLE)token;
-  return TRUE;
+/* ---- what only IIS has ---- */
+
+static BOOL exec_wide_url(struct pie_exchange *x, const HSE_EXEC_UNICODE_URL_INFO *info) {
+  struct pie_str url = info->pszUrl ? pie_iis_from_wide(x, info->pszUrl) : (struct pie_str){0};
+  HSE_EXEC_URL_INFO narrow = {.pszUrl = (LPSTR)(uintptr_t)url.p,
+                              .dwExecUrlFlags = info->dwExecUrlFlags};
+  return exec_url(x, &narrow);
 }
 
-/* What only IIS has. */
-static BOOL iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer, LPDWORD size) {
+static BOOL iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer, LPDWORD size,
+                        LPDWORD type) {
   switch (code) {
-  case HSE_REQ_MAP_URL_TO_PATH:
-    return pie_iis_map_url(x, buffer, size);
   case HSE_REQ_EXEC_URL:
     return exec_url(x, buffer);
+  case HSE_REQ_EXEC_UNICODE_URL:
+    return exec_wide_url(x, buffer);
   case HSE_REQ_GET_EXEC_URL_STATUS:
     return exec_url_status(x, buffer);
-  case HSE_REQ_GET_IMPERSONATION_TOKEN:
-    return give_token(x, buffer);
+  case HSE_REQ_CANCEL_IO:
+    atomic_store(&x->cancelled, true); /* its completion comes soon, if there is any */
+    return TRUE;
   default:
-    return refuse(ERROR_INVALID_PARAMETER);
+    return pie_iis_support(x, code, buffer, size, type);
   }
 }
 
@@ -467,7 +496,7 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
   intptr_t file = (intptr_t)info->hFile;
   int64_t size = pie_file_size(file);
   if (size < 0 || info->Offset > size)
-    return refuse(ERROR_INVALID_PARAMETER);
+    return refuse(size < 0 ? ERROR_INVALID_PARAMETER : WSAEINVAL);
   uint64_t length = info->BytesToWrite ? info->BytesToWrite : (uint64_t)size - info->Offset;
   if (info->dwFlags & HSE_IO_SEND_HEADERS) {
     struct pie_str headers = {info->pHead, info->HeadLength};
@@ -593,7 +622,9 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     x->flushes = buffer != NULL;
     return TRUE;
   case HSE_APPEND_LOG_PARAMETER:
-    return TRUE; /* the access log has a form of its own */
+    if (x->conn->worker->iis)
+      x->logged = pie_arena_copy(&x->arena, pie_str_from(buffer));
+    return TRUE; /* elsewhere the access log has a form of its own */
   case HSE_REQ_REPORT_UNHEALTHY:
     pie_log(x->conn->worker->log, PIE_LOG_ERROR, "the extension reports itself unhealthy: %s",
             buffer ? (const char *)buffer : "no reason given");
@@ -601,7 +632,7 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     uv_async_send(&x->conn->worker->first->wake);
     return TRUE;
   default:
-    return x->conn->worker->iis ? iis_support(x, code, buffer, size)
+    return x->conn->worker->iis ? iis_support(x, code, buffer, size, type)
                                 : refuse(ERROR_INVALID_PARAMETER);
   }
 }

@@ -14,6 +14,7 @@ enum { INSTANCE_ID = 1 };
 struct answer {
   bool known;
   struct pie_str value;
+  bool is_void; /* a request has set it to nothing */
 };
 
 typedef struct pie_str (*variable_fn)(struct pie_exchange *x);
@@ -187,9 +188,9 @@ static const struct row rows[] = {
 static struct answer from_setting(struct pie_exchange *x, struct pie_str name) {
   int id = pie_setting_find((struct pie_str){name.p + 9, name.n - 9});
   if (id < 0)
-    return (struct answer){false, PIE_STR("")};
+    return (struct answer){.known = false};
   const char *value = x->conn->worker->settings->text[id];
-  return (struct answer){value != NULL, pie_str_from(value)};
+  return (struct answer){.known = value != NULL, .value = pie_str_from(value)};
 }
 
 /* HTTP_USER_AGENT: the field User-Agent. */
@@ -202,30 +203,31 @@ static struct answer from_header(struct pie_exchange *x, struct pie_str name) {
            pie_ascii_lower(field.p[n] == '-' ? '_' : field.p[n]) == pie_ascii_lower(name.p[n + 5]))
       n++;
     if (field.n == name.n - 5 && n == field.n)
-      return (struct answer){true, pie_http_value(p, i)};
+      return (struct answer){.known = true, .value = pie_http_value(p, i)};
   }
-  return (struct answer){false, PIE_STR("")};
+  return (struct answer){.known = false};
 }
 
 static struct answer find(struct pie_exchange *x, struct pie_str name, bool wide) {
   bool apache = x->conn->worker->apache, iis = x->conn->worker->iis;
   struct pie_str set;
   if (iis && pie_iis_variable(x, name, &set))
-    return (struct answer){true, wide ? set : pie_iis_narrow(x, set)};
+    return (struct answer){
+        .known = true, .value = wide ? set : pie_iis_narrow(x, set), .is_void = !set.n};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct pie_str have = pie_str_from(rows[i].name);
     bool here = rows[i].where == BOTH || (rows[i].where == APACHE_ONLY) == apache;
     if (here && pie_str_equal_nocase(have, name)) {
       struct pie_str value = rows[i].get(x);
       bool narrows = iis && rows[i].narrowed && !wide;
-      return (struct answer){true, narrows ? pie_iis_narrow(x, value) : value};
+      return (struct answer){.known = true, .value = narrows ? pie_iis_narrow(x, value) : value};
     }
   }
   if (pie_str_starts_nocase(name, PIE_STR("PYISAPIE_")) && !x->conn->worker->iis)
     return from_setting(x, name);
   if (pie_str_starts_nocase(name, PIE_STR("HTTP_")))
     return from_header(x, name);
-  return (struct answer){false, PIE_STR("")};
+  return (struct answer){.known = false};
 }
 
 const struct pie_isapi_request *pie_ecb_share(struct pie_exchange *x) {
@@ -303,5 +305,7 @@ BOOL WINAPI pie_ecb_get_variable(HCONN id, LPSTR text, LPVOID buffer, LPDWORD si
   struct answer answer = find(x, name, wide);
   if (!answer.known)
     return refuse(ERROR_INVALID_INDEX);
+  if (answer.is_void)
+    return refuse(ERROR_NO_DATA);
   return wide ? give_wide(answer.value, buffer, size) : give(answer.value, buffer, size);
 }

@@ -101,12 +101,14 @@ struct pie_exchange {
 
   /* When we play IIS. */
   bool flushes;          /* the extension has turned response buffering off */
+  struct pie_str logged; /* of APPEND_LOG_PARAMETER */
   uint16_t child_status; /* of EXEC_URL */
   atomic_uint faults;    /* misfortune, as random numbers; 0: none */
 
   PFN_HSE_IO_COMPLETION completion;
   PVOID completion_context;
-  atomic_bool io_active; /* an asynchronous operation runs */
+  atomic_bool io_active; /* an asynchronous operation runs, */
+  atomic_bool cancelled; /* and shall not wait for its client any longer */
   struct pie_ios *ios;   /* NULL before the first one */
 };
 
@@ -356,16 +358,20 @@ struct pie_iis_app {
 struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x);
 bool pie_iis_variable(const struct pie_exchange *x, struct pie_str name, struct pie_str *value);
 struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text);
-struct pie_str pie_iis_translated(struct pie_exchange *x);                   /* PATH_TRANSLATED */
-BOOL pie_iis_map_url(const struct pie_exchange *x, char *text, DWORD *size); /* in place */
+struct pie_str pie_iis_path_of(struct pie_exchange *x, struct pie_str url); /* of a decoded one */
+struct pie_str pie_iis_translated(struct pie_exchange *x);                  /* PATH_TRANSLATED */
 int pie_iis_exec_url(struct pie_exchange *x, const char *url); /* 0 or negative error */
+/* iis_support.c: codes of ServerSupportFunction that only IIS has. */
+BOOL pie_iis_support(struct pie_exchange *x, DWORD code, LPVOID buffer, LPDWORD size, LPDWORD type);
+struct pie_str pie_iis_from_wide(struct pie_exchange *x, const WCHAR *wide);
+
 void pie_faults_begin(struct pie_exchange *x);
 bool pie_fault(struct pie_exchange *x, uint32_t one_in);
 uint32_t pie_fault_number(struct pie_exchange *x, uint32_t below);
 bool pie_fault_client_goes(struct pie_exchange *x);
 
 /* body.c: the thread that owns the exchange */
-int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n);
+int64_t pie_body_read(struct pie_exchange *x, void *out, size_t n); /* -PIE_EAGAIN: cancelled */
 
 /* pace.c: the same. The client has moved so many bytes. */
 void pie_pace_earn(struct pie_exchange *x, struct pie_pace *pace, int64_t bytes);

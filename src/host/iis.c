@@ -25,7 +25,7 @@ static bool is_below(struct pie_str path, struct pie_str mount) {
   return pie_str_starts_nocase(path, mount) && (path.n == mount.n || path.p[mount.n] == '/');
 }
 
-struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x) {
+static struct pie_iis_app app_at(const struct pie_exchange *x, struct pie_str path) {
   const struct pie_settings *settings = x->conn->worker->settings;
   struct pie_str rest = pie_str_from(pie_settings_text(settings, PIE_SET_APPLICATIONS));
   struct pie_iis_app found = {PIE_STR(""), pie_str_from(pie_settings_text(settings, PIE_SET_ROOT))};
@@ -34,10 +34,14 @@ struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x) {
     struct pie_str mount = pie_str_cut(&folder, '=');
     if (pie_str_equal(mount, PIE_STR("/")))
       mount.n = 0;
-    if (mount.n >= found.mount.n && is_below(x->path, mount))
+    if (mount.n >= found.mount.n && is_below(path, mount))
       found = (struct pie_iis_app){mount, folder};
   }
   return found;
+}
+
+struct pie_iis_app pie_iis_app_of(const struct pie_exchange *x) {
+  return app_at(x, x->path);
 }
 
 /* ---- variables ---- */
@@ -71,30 +75,22 @@ struct pie_str pie_iis_narrow(struct pie_exchange *x, struct pie_str text) {
   return (struct pie_str){copy.p, (size_t)(out - copy.p)};
 }
 
-struct pie_str pie_iis_translated(struct pie_exchange *x) {
-  struct pie_iis_app app = pie_iis_app_of(x);
-  struct pie_str rest = {x->path.p + app.mount.n, x->path.n - app.mount.n};
-  char *out = pie_arena_alloc(&x->arena, app.folder.n + rest.n + 1);
-  if (!out || x->path.n < app.mount.n)
+struct pie_str pie_iis_path_of(struct pie_exchange *x, struct pie_str url) {
+  struct pie_iis_app app = app_at(x, url);
+  size_t n = url.n < app.mount.n ? 0 : url.n - app.mount.n;
+  char *out = pie_arena_alloc(&x->arena, app.folder.n + n + 1);
+  if (!out)
     return PIE_STR("");
   memcpy(out, app.folder.p, app.folder.n);
-  memcpy(out + app.folder.n, rest.p, rest.n);
-  out[app.folder.n + rest.n] = '\0';
-  return (struct pie_str){out, app.folder.n + rest.n};
+  memcpy(out + app.folder.n, url.p + url.n - n, n);
+  for (size_t i = 0; pie_path_has_backslash && i < app.folder.n + n; i++)
+    out[i] = out[i] == '/' ? '\\' : out[i];
+  out[app.folder.n + n] = '\0';
+  return (struct pie_str){out, app.folder.n + n};
 }
 
-BOOL pie_iis_map_url(const struct pie_exchange *x, char *text, DWORD *size) {
-  char mapped[PIE_PATH_MAX];
-  struct pie_iis_app app = pie_iis_app_of(x);
-  int n = snprintf(mapped, sizeof mapped, "%.*s%s", (int)app.folder.n, app.folder.p, text);
-  if (n < 0 || (size_t)n >= sizeof mapped || *size <= (DWORD)n) {
-    *size = (DWORD)n + 1;
-    pie_os_error_set(ERROR_INSUFFICIENT_BUFFER);
-    return FALSE;
-  }
-  memcpy(text, mapped, (size_t)n + 1);
-  *size = (DWORD)n + 1;
-  return TRUE;
+struct pie_str pie_iis_translated(struct pie_exchange *x) {
+  return pie_iis_path_of(x, x->path);
 }
 
 /* ---- misfortune ---- */

@@ -11,7 +11,8 @@
 enum {
   GRACE_MS = 5000,  /* that each client has from the beginning */
   SAVED_MAX_S = 60, /* of what a fast one earns beyond that: it must not last for hours */
-  LOOK_MS = 500     /* between two looks at what a client has taken */
+  LOOK_MS = 500,    /* between two looks at what a client has taken, */
+  CANCEL_LOOK_MS = 20
 };
 
 static int64_t setting(const struct pie_exchange *x, enum pie_setting_id id) {
@@ -32,11 +33,25 @@ static int64_t left_ms(const struct pie_pace *pace) {
   return left > 0 ? left : 0;
 }
 
+/* On IIS an operation can be cancelled: the wait is cut into short ones. -PIE_EAGAIN: it was. */
+static int wait_for_socket(struct pie_exchange *x, bool to_write, int64_t ms) {
+  bool in_pieces = x->conn->worker->iis && atomic_load(&x->io_active);
+  for (;;) {
+    int64_t piece = in_pieces && (ms < 0 || ms > CANCEL_LOOK_MS) ? CANCEL_LOOK_MS : ms;
+    int err = pie_socket_wait(x->conn->socket, to_write, (int)piece);
+    if (err != -PIE_ETIMEOUT || piece == ms)
+      return err;
+    if (atomic_load(&x->cancelled))
+      return -PIE_EAGAIN;
+    ms -= ms < 0 ? 0 : piece;
+  }
+}
+
 /* Less than 0: for ever. */
 static int wait_once(struct pie_exchange *x, struct pie_pace *pace, bool to_write, int64_t ms) {
   int64_t began = pie_clock_us();
   atomic_store(&x->waiting, true); /* before the look: who breaks it off looks after it */
-  int err = x->broken ? -PIE_EGONE : pie_socket_wait(x->conn->socket, to_write, (int)ms);
+  int err = x->broken ? -PIE_EGONE : wait_for_socket(x, to_write, ms);
   atomic_store(&x->waiting, false);
   pace->saved_us -= pie_clock_us() - began;
   return err;

@@ -10,7 +10,9 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-TIMEOUT = 15.0
+from harness import windows
+
+TIMEOUT = 60.0 if windows.NAME else 15.0  # Wine starts a Python slowly, and so its first answer
 Headers = Iterable[tuple[str, str]]
 Address = tuple[str, int] | str
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import process, windows
-from harness.client import Address, Client
+from harness.client import TIMEOUT, Address, Client
 from harness.logs import Log
 from harness.paths import APPS, command, environment
 from harness.site import OURS, Site
@@ -129,7 +129,7 @@ class Serve:
         """The processes that serve: those at the ends of the tree."""
         return [pid for pid in process.tree(self.pid) if not process.children(pid)]
 
-    def client(self, timeout: float = 15.0) -> Client:
+    def client(self, timeout: float = TIMEOUT) -> Client:
         """A new connection to the first listener."""
         return Client(self.addresses[0], timeout)
 

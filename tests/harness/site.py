@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness import windows
-from harness.client import Address, Client, Headers, Response
+from harness.client import TIMEOUT, Address, Client, Headers, Response
 from harness.logs import Log
 from harness.paths import APPS
 
@@ -18,6 +18,8 @@ OURS, QUIRKS, IIS, APACHE = "ours", "quirks", "iis", "apache"
 HOSTS: tuple[str, ...] = (OURS, QUIRKS, IIS) if windows.NAME else (OURS, QUIRKS, IIS, APACHE)
 if windows.NAME and not os.environ.get("TEST_ALL"):
     HOSTS = (OURS, IIS)  # mod_isapi itself has its turn in ./dev test windows-httpd
+if os.environ.get("TEST_HOSTS"):
+    HOSTS = tuple(os.environ["TEST_HOSTS"].split(","))
 if windows.HTTPD:
     HOSTS = (APACHE,)  # the others have had their turn
 
@@ -43,7 +45,7 @@ class Site:
         """httpd, or our host behaving as its mod_isapi does."""
         return self.server in (QUIRKS, APACHE)
 
-    def client(self, timeout: float = 15.0) -> Client:
+    def client(self, timeout: float = TIMEOUT) -> Client:
         """A new connection."""
         return Client(self.address, timeout, self.host)
 

@@ -14,6 +14,7 @@
  *   do=cancel      begins an asynchronous read, then CANCEL_IO
  *   do=connected   &for=10000 &every=50: IS_CONNECTED until it says no
  *   do=cbt         GET_CHANNEL_BINDING_TOKEN
+ *   do=functions   &url=: functions that answer at once: paths, certificate, tracing, process
  *   do=token       GET_IMPERSONATION_TOKEN, and who this thread is
  *   do=log         &text=: APPEND_LOG_PARAMETER and lpszLogData
  *   do=hold        &for=1000: waits, then answers
@@ -801,6 +802,81 @@ static void show_cbt(struct probe *p) {
   adds(&p->out, "]");
 }
 
+/* What a function has put into space. */
+static void tell_value(struct probe *p, const char *call, BOOL good, const void *value, size_t n) {
+  open_call(p, call, good);
+  put_bytes(&p->out, "value", value, n);
+  adds(&p->out, "}");
+}
+
+static size_t wide_bytes(const WCHAR *text, size_t max) { return wcsnlen(text, max) * 2; }
+
+static void map_paths(struct probe *p, const char *url, char *space) {
+  WCHAR wide[OPTION_MAX] = L"";
+  HSE_URL_MAPEX_INFO *info = (HSE_URL_MAPEX_INFO *)(void *)space;
+  HSE_UNICODE_URL_MAPEX_INFO *wide_info = (HSE_UNICODE_URL_MAPEX_INFO *)(void *)space;
+  DWORD size = PIECE_MAX;
+  MultiByteToWideChar(CP_UTF8, 0, url, -1, wide, OPTION_MAX);
+  strcpy(space, url);
+  BOOL good = support(p, HSE_REQ_MAP_URL_TO_PATH, space, &size, NULL);
+  tell_value(p, "MAP_URL_TO_PATH", good, space, strnlen(space, PIECE_MAX));
+  size = PIECE_MAX;
+  wcscpy((WCHAR *)(void *)space, wide);
+  good = support(p, HSE_REQ_MAP_UNICODE_URL_TO_PATH, space, &size, NULL);
+  tell_value(p, "MAP_UNICODE_URL_TO_PATH", good, space,
+             wide_bytes((WCHAR *)(void *)space, PIECE_MAX / 2));
+  memset(space, 0, PIECE_MAX);
+  size = (DWORD)strlen(url);
+  good = support(p, HSE_REQ_MAP_URL_TO_PATH_EX, (void *)(uintptr_t)url, &size, (DWORD *)space);
+  open_call(p, "MAP_URL_TO_PATH_EX", good);
+  put_bytes(&p->out, "value", info->lpszPath, strnlen(info->lpszPath, MAX_PATH));
+  put_number(&p->out, "flags", info->dwFlags);
+  put_number(&p->out, "of_path", info->cchMatchingPath);
+  put_number(&p->out, "of_url", info->cchMatchingURL);
+  adds(&p->out, "}");
+  memset(space, 0, PIECE_MAX);
+  size = (DWORD)wcslen(wide) * 2;
+  good = support(p, HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX, wide, &size, (DWORD *)space);
+  tell_value(p, "MAP_UNICODE_URL_TO_PATH_EX", good, space,
+             wide_bytes(wide_info->lpszPath, MAX_PATH));
+  strcpy(space, url);
+  good = support(p, HSE_REQ_NORMALIZE_URL, space, NULL, NULL);
+  tell_value(p, "NORMALIZE_URL", good, space, strnlen(space, PIECE_MAX));
+}
+
+static void show_certificate(struct probe *p, char *space) {
+  static const BYTE nothing[1];
+  CERT_CONTEXT_EX cert = {.cbAllocated = PIECE_MAX};
+  cert.CertContext.pbCertEncoded = (BYTE *)space;
+  BOOL good = support(p, HSE_REQ_GET_CERT_INFO_EX, &cert, NULL, NULL);
+  bool is_ours = good && cert.CertContext.cbCertEncoded <= PIECE_MAX;
+  tell_value(p, "GET_CERT_INFO_EX", good, is_ours ? (BYTE *)space : nothing,
+             is_ours ? cert.CertContext.cbCertEncoded : 0);
+}
+
+static void show_functions(struct probe *p) {
+  char url[OPTION_MAX], *space = calloc(2, PIECE_MAX); /* more than it is said to be */
+  option(p, "url", url, "/a/../b%20c");
+  open_value(&p->out, "calls", "[");
+  if (space) {
+    map_paths(p, url, space);
+    memset(space, 0, PIECE_MAX);
+    show_certificate(p, space);
+    memset(space, 0, PIECE_MAX);
+    BOOL good = support(p, HSE_REQ_IS_IN_PROCESS, space, NULL, NULL);
+    tell_value(p, "IS_IN_PROCESS", good, space, sizeof(DWORD));
+    memset(space, 0, PIECE_MAX);
+    good = support(p, HSE_REQ_GET_TRACE_INFO, space, NULL, NULL);
+    tell_value(p, "GET_TRACE_INFO", good, space, sizeof(HSE_TRACE_INFO));
+    memset(space, 0, PIECE_MAX);
+    told(p, "GET_CACHE_INVALIDATION_CALLBACK",
+         support(p, HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK, space, NULL, NULL));
+    told(p, "GET_SSPI_INFO", support(p, HSE_REQ_GET_SSPI_INFO, space, NULL, (DWORD *)space + 64));
+  }
+  adds(&p->out, "]");
+  free(space);
+}
+
 static void put_account(struct text *out, const char *name, HANDLE token) {
   union {
     TOKEN_USER user;
@@ -887,6 +963,7 @@ static const struct {
                {"cancel", cancel_read, true},
                {"connected", watch, true},
                {"cbt", show_cbt, false},
+               {"functions", show_functions, false},
                {"token", show_token, false},
                {"log", log_text, false},
                {"hold", hold, true},
