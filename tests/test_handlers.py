@@ -16,6 +16,7 @@ from harness.paths import TEST_MODE, host_program, package
 from harness.serve import Serve
 
 Start = Callable[..., Serve]
+main_only = pytest.mark.skipif(bool(TEST_MODE), reason="InterpreterMap needs the mode main")
 
 
 def site_of(root: Path, **files: str) -> Path:
@@ -151,7 +152,8 @@ def pool(tmp_path: Path, **sites: str) -> Serve:
     for name, handler in sites.items():
         root = tmp_path / name
         (root / "www").mkdir(parents=True)
-        (root / "www" / "page.py").write_text("from Http import Write\ndef Request(): Write('page')")
+        page = HANDLED.format("page")
+        (root / "www" / "page.py").write_text(page)
         (root / "pyisapie.toml").write_text('app = "./www"\n')
         if handler:
             (root / "Http").mkdir()
@@ -181,6 +183,23 @@ def test_no_site_is_served_by_the_handler_of_another(tmp_path: Path, first: str)
         for name in expected:
             assert "for another site" in body(started, f"/{name}/page.py")
         assert "for another site" not in body(started, f"/{first}/page.py")
+
+
+@main_only
+def test_sites_with_interpreters_have_modules_of_their_own(tmp_path: Path) -> None:
+    sites = {name: HANDLED.format(f"handled {name}") for name in ("one", "two")}
+    started = pool(tmp_path, plain="", third=HANDLED.format("no map"), **sites)
+    for name in sites:
+        (tmp_path / name / "Http" / "Config.py").write_text(
+            f"def InterpreterMap(): return 'of {name}'\nStaticHeaders = ['X-Site: {name}']"
+        )
+    with started:
+        for name in ("plain", "one", "two", "one", "two"):
+            with started.client() as client:
+                response = client.get(f"/{name}/page.py")
+            assert response.text == ("page" if name == "plain" else f"handled {name}")
+            assert response.header("X-Site") == (None if name == "plain" else name)
+        assert "for another site" in body(started, "/third/page.py")
 
 
 # ---- a package of another name
@@ -303,9 +322,6 @@ numbers = itertools.count(1)
 def next():
     return numbers.__next__()
 """
-
-main_only = pytest.mark.skipif(bool(TEST_MODE), reason="InterpreterMap needs the mode main")
-
 
 @main_only
 def test_an_interpreter_for_each_site(serve: Start, tmp_path: Path) -> None:

@@ -88,17 +88,37 @@ def import_part(package: str, part: str, tops: Sequence[str]) -> ModuleType:
     """
     module = importlib.import_module(f"{package}.{part}")
     file = os.path.abspath(module.__file__ or "")
-    own = [os.path.join(top, package, part + ".py") for top in tops]
-    wanted = next(filter(os.path.isfile, own), None)
+    wanted = _own_file(package, part, tops)
     of_sites = [os.path.join(top, package, part + ".py") for top in _loading.folders]
     if (not _same(file, wanted)) if wanted else any(_same(file, other) for other in of_sites):
         raise LoadError(
             f"{package}.{part} is in use here already, from {file}: for another site.",
             "Sites with modules of their own for that package need processes of their own: on IIS "
-            "an application pool for each. Or have one handler for all, and InterpreterMap in its "
-            "Config.py.",
+            "an application pool for each; or interpreters, by InterpreterMap in their Config.py.",
         )
     return module
+
+
+def _own_file(package: str, part: str, tops: Sequence[str]) -> str | None:
+    """A site's own module for the package."""
+    own = [os.path.join(top, package, part + ".py") for top in tops]
+    return next(filter(os.path.isfile, own), None)
+
+
+def import_config(package: str, tops: Sequence[str]) -> ModuleType:
+    """The site's Config. Several sites may have one here if each has interpreters for the rest."""
+    try:
+        return import_part(package, "Config", tops)
+    except LoadError:
+        file = _own_file(package, "Config", tops)
+        spec = importlib.util.spec_from_file_location(f"{package}.Config", file) if file else None
+        if not spec or not spec.loader:
+            raise
+        config = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(config)
+        if getattr(config, "InterpreterMap", None) is None:
+            raise
+        return config
 
 
 # ---- its settings ----
@@ -392,7 +412,7 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
     _bind_streams()
     tops = [os.path.abspath(base or os.getcwd()), folder]
     package = load_package(package_name, tops).__name__
-    config = import_part(package, "Config", tops)
+    config = import_config(package, tops)
     lazy = getattr(config, "InterpreterMap", None) is not None
     handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
     pages = Pages(os.path.realpath(folder), config)

@@ -325,6 +325,23 @@ def _show_door(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_legacy(options: argparse.Namespace) -> int:
+    from pyisapie import legacy
+
+    report = legacy.check(options.folder)
+    if options.format == "json":
+        import json
+
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        for found in report.findings:
+            print(found)
+        count, places = len(report.findings), len({found.file for found in report.findings})
+        found_text = f"{count} finding{'s' * (count != 1)}"
+        print(f"{found_text} in {places} of {report.files} file{'s' * (report.files != 1)}")
+    return 1 if report.findings else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pyisapie", description=pyisapie.__doc__)
     parser.add_argument("--version", action="version", version=f"pyisapie {pyisapie.__version__}")
@@ -338,6 +355,16 @@ def _parser() -> argparse.ArgumentParser:
         "door", help="print the path of the ISAPI extension, for a web server's configuration"
     )
     door.set_defaults(run=_show_door, parser=door)
+    checked = commands.add_parser(
+        "check-legacy",
+        help="tell what must change in a site that was made for PyISAPIe 1",
+        description="Read the Python files of a site, without running them, and list what Python 3 "
+        "and the page API of today want differently. Exit status: 0 for nothing, 1 for something.",
+        allow_abbrev=False,
+    )
+    checked.add_argument("folder", type=Path, metavar="FOLDER", help="the site, or one file of it")
+    checked.add_argument("--format", choices=("text", "json"), default="text", help="[text]")
+    checked.set_defaults(run=_check_legacy, parser=checked)
     return parser
 
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+StaticHeaders = ["X-Content-Type-Options: nosniff"]
