@@ -10,10 +10,12 @@ import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import windows
-from harness.httpd import Httpd, Unavailable, free_port
+from harness import browser, windows
+from harness.examples import Examples
+from harness.httpd import Httpd, Unavailable, free_port, whole_vhost
 from harness.logs import Log
 from harness.paths import APACHE as APACHE_SAMPLES
 from harness.paths import APPS, DEMO, PAGES, REAL_APPS, TEST_MODE
@@ -47,17 +49,6 @@ WITH_FILES = """
   SetEnv PYISAPIE_APP "{app}"
   SetEnv PYISAPIE_ROOT "{root}"
   SetEnv PYISAPIE_STATIC "/static={files}"
-</VirtualHost>
-"""
-
-WHOLE = """
-<VirtualHost *>
-  ServerName {name}
-  AllowEncodedSlashes On
-  AliasMatch "^" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}"
-  SetEnv PYISAPIE_SCRIPT_NAME "/"
-  SetEnv PYISAPIE_APP "{app}"
-  SetEnv PYISAPIE_ROOT "{root}"
 </VirtualHost>
 """
 
@@ -173,10 +164,8 @@ class Servers:
         more += vhost("broken.localhost", "no_such_module:app", APPS)
         more += vhost("nothing.localhost", "", APPS)
         more += vhost("root.localhost", "environ_json:app", APPS)
-        more += WHOLE.format(
-            name="whole.localhost", app="environ_json:app", root=windows.native(APPS)
-        )
-        more += WHOLE.format(name="pages.localhost", app="./", root=windows.native(self.pages()))
+        more += whole_vhost("whole.localhost", "environ_json:app", APPS)
+        more += whole_vhost("pages.localhost", "./", self.pages())
         more += WITH_FILES.format(
             name="files.localhost",
             app="/=hello:app,/slow=slow:app",
@@ -339,3 +328,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
             return made.start(listeners)
 
         yield start
+
+
+@pytest.fixture(scope="module", params=[host for host in HOSTS if host != QUIRKS])
+def examples(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Examples]:
+    """The sites in examples, on each kind of host."""
+    found = Examples(tmp_path_factory.mktemp("examples"), request.param, watch)
+    with found.stack:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser without a window."""
+    made = browser.start(tmp_path_factory.mktemp("profile"))
+    yield made
+    made.quit()

@@ -59,11 +59,15 @@ def test_the_site_has_a_handler(serve: Start, tmp_path: Path) -> None:
 
 
 def test_a_handler_at_a_mount(serve: Start, tmp_path: Path) -> None:
-    root = site_of(tmp_path, Http_Isapi=ECHO, main="""
+    root = site_of(
+        tmp_path,
+        Http_Isapi=ECHO,
+        main="""
 def app(environ, start_response):
     start_response("200 OK", [])
     return [b"wsgi"]
-""")
+""",
+    )
     site = serve("/=main:app,/old=./www/", root=root).site("ours")
     assert site.get("/older").body == b"wsgi"
     assert site.get("/old/x").body == b"handled /old/x"

@@ -128,8 +128,7 @@ def test_what_does_not_fit_is_a_stream(pages: Site) -> None:
 def test_a_stream_for_http_1_0(pages: Site) -> None:
     with pages.client() as client:
         client.send(
-            f"GET /api.py{query(do='large', parts=132)} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n"
-            .encode()
+            f"GET /api.py{query(do='large', parts=132)} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n".encode()
         )
         response = client.response()
     assert response.header("Transfer-Encoding") is None
@@ -395,7 +394,9 @@ def test_a_page_that_cannot_be_loaded(pages: Site, path: str) -> None:
         pages.log.wait("The application failed", mark)
 
 
-def test_a_page_is_loaded_again_when_it_changes(serve: Callable[..., Serve], tmp_path: Path) -> None:
+def test_a_page_is_loaded_again_when_it_changes(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
     root = tmp_path / "root"
     root.mkdir()
     page = root / "page.py"

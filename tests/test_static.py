@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from harness import process, windows
-from harness.client import Client, build
+from harness.client import Client, NoResponse, build
 from harness.paths import APPS
 from harness.serve import Serve, StartError, run
 from harness.site import HOSTS, IIS, OURS, Site
@@ -476,6 +477,59 @@ def test_nothing_stays_open(servers: Servers, files: Path, host: str) -> None:
             client.get("/static/text.txt")
     assert process.rss(worker) - before < 4096
     assert site.get("/static/text.txt").body == TEXT
+
+
+def test_misfortune_on_iis(servers: Servers, files: Path) -> None:
+    """What is told to be whole is whole, whatever the server refuses, delays or forgets."""
+    site = servers.site(IIS, "files")
+    seen = set()
+    for seed in range(1, 121):
+        target, body = (("big.bin", BIG), ("text.txt", TEXT), ("none", b"404 Not Found\n"))[
+            seed % 3
+        ]
+        try:
+            with site.client() as client:
+                faults = [("X-IIS-Faults", str(seed))]
+                response = client.request("GET", f"/static/{target}", faults)
+        except (NoResponse, ConnectionError):
+            seen.add("nothing")
+            continue
+        if response.status == 500:  # the server's own page: it got nothing
+            seen.add("nothing")
+            continue
+        if response.complete:
+            assert response.body == body
+        seen.add("whole" if response.complete else "broken")
+    assert "whole" in seen
+    assert seen >= {"whole", "nothing"}  # it is sent in one piece
+    assert site.get("/static/text.txt").body == TEXT
+
+
+@unix_only
+def test_the_end_of_the_server(serve: Start, files: Path) -> None:
+    server = serve(
+        "hello:app", "--static", f"/static={files}", "--shutdown-timeout", "10", "--workers", "2"
+    )
+    slow = [stalled(server.site()) for _ in range(4)]
+    heads = [client.start_response() for client in slow]
+    server.signal(signal.SIGTERM)
+    for client, head in zip(slow, heads, strict=True):
+        assert b"".join(client.parts(head)) == BIG
+        assert head.complete
+    assert server.wait() == 0
+
+
+@unix_only
+def test_the_end_of_the_server_is_not_put_off(serve: Start, files: Path) -> None:
+    server = serve("hello:app", "--static", f"/static={files}", "--shutdown-timeout", "1")
+    slow = [stalled(server.site()) for _ in range(4)]
+    began = time.monotonic()
+    server.signal(signal.SIGTERM)
+    server.wait()
+    assert time.monotonic() - began < 8
+    assert "Traceback" not in server.log.text()
+    for client in slow:
+        client.close()
 
 
 # ---- the setting ----

@@ -51,8 +51,8 @@ WINDOWS_TESTS = (
     *(f"tests/test_{name}.py" for name in (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
-        "serve_windows", "bundle", "crash_log", "iis", "log_rotation", "windows_binaries",
-        "windows_probe", "windows_pywin32", "windows_service",
+        "serve_windows", "bundle", "crash_log", "examples", "iis", "log_rotation",
+        "windows_binaries", "windows_probe", "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
 
@@ -225,11 +225,13 @@ def environment_of(name: str) -> Environment:
 
 
 def command_run(options: argparse.Namespace) -> None:
-    """Serve an application, or the demo site."""
+    """Serve an application, a folder with a pyisapie.toml such as examples/info, or the demo."""
     env = machine()
     env.build()
     app = options.app or [DEMO_APP]
     root = [] if options.app else ["--root", str(DEMO)]
+    if options.app and (Path(options.app[0]) / "pyisapie.toml").is_file():
+        app, root = options.app[1:], ["--root", options.app[0]]
     reload = ["--reload"] if not options.app else []
     if not options.app:
         say("the demo site (user admin, password admin); Ctrl+C ends it")
@@ -633,7 +635,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     served = add("run", command_run)
-    served.add_argument("app", nargs="*", help="MODULE:APP; none: the demo site")
+    served.add_argument("app", nargs="*", help="MODULE:APP, or examples/NAME; none: the demo site")
     built = add("build", command_build)
     built.add_argument(
         "--python", help="another Python: its path, or a part such as " + OTHER_PYTHON

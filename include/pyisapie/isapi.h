@@ -332,8 +332,10 @@ typedef BOOL(WINAPI *pie_http_extension_warm_fn)(EXTENSION_CONTROL_BLOCK *ecb);
  * calls it once before its first request promises to do so always: on each thread that has called
  * HttpExtensionProc, and in the callbacks of a control block, on whatever thread, before they
  * block. In return the extension may run requests on the host's threads and keep them short of
- * hand-overs. group: threads of one group bring one request at a time, unless one lasts. A
- * host that has no such groups gives HSE_NO_GROUP. */
+ * hand-overs. And when it sends all of a response as one file, by an asynchronous VECTOR_SEND, the
+ * completion may come on the calling thread before that call is back: what the client takes at once
+ * needs no other thread. group: threads of one group bring one request at a time, unless one lasts.
+ * A host that has no such groups gives HSE_NO_GROUP. */
 #define HSE_NO_GROUP 0xffffffffu
 typedef void(WINAPI *pie_http_extension_idle_fn)(DWORD group);
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """WSGI applications within a handler.
 
-    from Http.WSGI import RunWSGI
+from Http.WSGI import RunWSGI
 
-    def Request():
-        if Env.URL.startswith("/media/"):
-            return True  # the server sends the file
-        RunWSGI(application)
+def Request():
+    if Env.URL.startswith("/media/"):
+        return True  # the server sends the file
+    RunWSGI(application)
 """
 
 from __future__ import annotations

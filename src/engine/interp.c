@@ -22,6 +22,8 @@ static atomic_uint_fast64_t entries;        /* a statistic */
 
 static void enter(struct own *own) {
   PyEval_RestoreThread(own->state);
+  if (owned->next && own != last)
+    pie_py_bind(own->state);
   inside = last = own;
   atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
 }
@@ -141,6 +143,7 @@ int pie_interp_new(PyInterpreterState **out, bool shares_gil, const char **why) 
   *out = PyThreadState_GetInterpreter(state);
   inside = last = own_new(state, *out); /* the main one was left on the way */
   PIE_CHECK(inside);
+  pie_py_bind(state);
   return 0;
 }
 

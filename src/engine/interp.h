@@ -24,6 +24,9 @@ void pie_interp_idle(void); /* leaves, if this thread is inside */
 void pie_interp_adopt(void);
 void pie_interp_hand_back(void); /* enters with it, and does not keep it any longer */
 
+/* py_bind.c: PyGILState_Ensure on this thread is to mean this state. */
+void pie_py_bind(PyThreadState *state);
+
 /* Frees this thread's states; outside. */
 void pie_interp_forget(void);
 

@@ -62,8 +62,7 @@ static void add_extras(struct list *list, struct pie_call *call) {
 }
 
 size_t pie_page_extra_count(const struct pie_call *call) {
-  return call->page->header_count + 1 +
-         (size_t)PyTuple_GET_SIZE(call->page->mount->static_headers);
+  return call->page->header_count + 1 + (size_t)PyTuple_GET_SIZE(call->page->mount->static_headers);
 }
 
 void pie_page_extra_headers(struct pie_call *call, struct pie_header *headers, size_t *count) {
@@ -238,10 +237,8 @@ static void end(struct pie_call *call, PyObject *result) {
 }
 
 static void page_init(struct pie_page *page, const struct pie_mount *mount) {
-  *page = (struct pie_page){.mount = mount,
-                            .script = mount->length,
-                            .length = -1,
-                            .buffered = mount->buffer_size > 0};
+  *page = (struct pie_page){
+      .mount = mount, .script = mount->length, .length = -1, .buffered = mount->buffer_size > 0};
   pie_buf_init(&page->out, PIE_PAGE_BUFFER_MAX);
   pie_buf_init(&page->headers, PIE_PAGE_HEADERS_MAX);
   pie_buf_init(&page->reason, 256);
@@ -273,7 +270,8 @@ static PyObject *ask_map(struct pie_call *call, PyObject *map) {
     return PyObject_CallNoArgs(map);
   const char *name = PyUnicode_AsUTF8(map);
   PyObject *value = name ? pie_page_variable(call, name) : NULL;
-  PyObject *lower = value ? PyObject_CallMethod(value, "lower", NULL) : NULL; /* as names of hosts are */
+  PyObject *lower =
+      value ? PyObject_CallMethod(value, "lower", NULL) : NULL; /* as names of hosts are */
   Py_XDECREF(value);
   return lower;
 }

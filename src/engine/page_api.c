@@ -182,8 +182,8 @@ static int take_reason(struct pie_page *page, PyObject *reason) {
 
 static int take_status(struct pie_page *page, PyObject *status) {
   PyObject *code = status, *reason = NULL;
-  if (PyTuple_Check(status) && !PyArg_ParseTuple(status, "OO;Status must be (int, str)", &code,
-                                                 &reason))
+  if (PyTuple_Check(status) &&
+      !PyArg_ParseTuple(status, "OO;Status must be (int, str)", &code, &reason))
     return -1;
   long number = PyLong_Check(code) ? PyLong_AsLong(code) : -1;
   if (number == 0 && !reason)
@@ -256,8 +256,7 @@ static int write_text(struct pie_call *call, PyObject *text) {
 static int write_bytes(struct pie_call *call, PyObject *data) {
   Py_buffer view;
   if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)) {
-    PyErr_Format(PyExc_TypeError, "Write() takes bytes or str, not %.100s",
-                 Py_TYPE(data)->tp_name);
+    PyErr_Format(PyExc_TypeError, "Write() takes bytes or str, not %.100s", Py_TYPE(data)->tp_name);
     return -1;
   }
   int err = pie_page_write(call, (struct pie_str){view.buf, (size_t)view.len});
@@ -447,7 +446,7 @@ static PyObject *page_body(PyObject *module, PyObject *unused) {
 /* ---- a page's file ---- */
 
 static PyObject *no_file(int err, const char *path) {
-  PyObject *type = err == -PIE_ENOMEM   ? PyExc_MemoryError
+  PyObject *type = err == -PIE_ENOMEM    ? PyExc_MemoryError
                    : err == -PIE_EDENIED ? PyExc_PermissionError
                    : err == -PIE_EIO     ? PyExc_OSError
                                          : PyExc_FileNotFoundError;
@@ -514,6 +513,7 @@ PyMethodDef pie_page_methods[] = {
      "page_body()\n--\n\nThe request body for a script, or None: this thread runs none."},
     {"read_source", page_read_source, METH_VARARGS,
      "read_source(folder, path, most, /)\n--\n\nThe bytes of a file below a folder, its true name "
-     "there, and its time of change, size and number. FileNotFoundError, PermissionError, OSError."},
+     "there, and its time of change, size and number. FileNotFoundError, PermissionError, "
+     "OSError."},
     {NULL, NULL, 0, NULL},
 };

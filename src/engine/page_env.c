@@ -68,8 +68,7 @@ static PyObject *translated(const struct pie_call *call) {
   if (page->script > page->mount->length)
     path.n = page->script - page->mount->length;
   PyObject *rest = PyUnicode_DecodeFSDefaultAndSize(path.p, (Py_ssize_t)path.n);
-  PyObject *text =
-      rest ? PyObject_CallMethod(page->mount->pages, "translated", "O", rest) : NULL;
+  PyObject *text = rest ? PyObject_CallMethod(page->mount->pages, "translated", "O", rest) : NULL;
   Py_XDECREF(rest);
   return text;
 }
@@ -90,9 +89,8 @@ static PyObject *own_variable(const struct pie_call *call, const char *name, boo
   if (strcmp(name, "SCRIPT_TRANSLATED") == 0 || strcmp(name, "PATH_TRANSLATED") == 0)
     return translated(call);
   if (strcmp(name, "CONTENT_LENGTH") == 0)
-    return info->content_length < 0
-               ? PyUnicode_FromString("")
-               : PyUnicode_FromFormat("%lld", (long long)info->content_length);
+    return info->content_length < 0 ? PyUnicode_FromString("")
+                                    : PyUnicode_FromFormat("%lld", (long long)info->content_length);
   if (strcmp(name, "HTTPS") == 0)
     return PyUnicode_FromString(pie_str_equal(info->scheme, PIE_STR("https")) ? "on" : "off");
   *known = false;
@@ -137,8 +135,8 @@ static PyObject *server_variable(struct pie_call *call, const char *name) {
   int n = call->engine->ops->variable(call->request, name, small, sizeof small);
   if (n == -PIE_ETOOBIG && (large = PyMem_Malloc(VALUE_MAX)))
     n = call->engine->ops->variable(call->request, name, large, VALUE_MAX);
-  PyObject *value = n > 0 ? PyUnicode_DecodeLatin1(large ? large : small, n, NULL)
-                          : PyUnicode_FromString("");
+  PyObject *value =
+      n > 0 ? PyUnicode_DecodeLatin1(large ? large : small, n, NULL) : PyUnicode_FromString("");
   PyMem_Free(large);
   return value;
 }

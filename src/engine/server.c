@@ -150,8 +150,9 @@ PyObject *pie_server_pass_on(PyObject *module, PyObject *url) {
 }
 
 static bool ends_name(struct pie_str path, size_t at) {
-  return at >= path.n || !((path.p[at] >= '0' && path.p[at] <= '9') ||
-                           (pie_ascii_lower(path.p[at]) >= 'a' && pie_ascii_lower(path.p[at]) <= 'z'));
+  return at >= path.n ||
+         !((path.p[at] >= '0' && path.p[at] <= '9') ||
+           (pie_ascii_lower(path.p[at]) >= 'a' && pie_ascii_lower(path.p[at]) <= 'z'));
 }
 
 /* Whether this may lead to source: .py, .pyc, .pyw and so on at the end of a name, whatever a file

@@ -220,10 +220,10 @@ static int read_pages(PyObject *pages, struct pie_mount *mount) {
   const char *folder = NULL;
   Py_ssize_t buffer_size = 0;
   int keep_alive = 1;
-  bool good = settings && PyArg_ParseTuple(settings, "snpO!O!Oi", &folder, &buffer_size,
-                                           &keep_alive, &PyTuple_Type, &mount->default_headers,
-                                           &PyTuple_Type, &mount->static_headers, &map,
-                                           &mount->interpreter_limit);
+  bool good =
+      settings && PyArg_ParseTuple(settings, "snpO!O!Oi", &folder, &buffer_size, &keep_alive,
+                                   &PyTuple_Type, &mount->default_headers, &PyTuple_Type,
+                                   &mount->static_headers, &map, &mount->interpreter_limit);
   if (good) {
     mount->pages = Py_NewRef(pages);
     mount->buffer_size = (size_t)buffer_size;
@@ -277,9 +277,9 @@ static struct pie_failure read_failure(PyObject *answer) {
   return failure;
 }
 
-/* pyisapie._support.load gives (True, [(mount, app[, pages]), ...]) or (False, summary, detail, advice),
- * and has logged the failure. What is read from the answer is read before the lock is taken:
- * nobody may wait for the GIL with the lock held. */
+/* pyisapie._support.load gives (True, [(mount, app[, pages]), ...]) or (False, summary, detail,
+ * advice), and has logged the failure. What is read from the answer is read before the lock is
+ * taken: nobody may wait for the GIL with the lock held. */
 void pie_site_load(struct pie_world *world, struct pie_site *site) {
   struct pie_mount *mounts = NULL;
   size_t count = 0;

@@ -76,11 +76,10 @@ static int import_package(struct pie_world *world) {
   world->state = pie_state_of(world->module);
   /* Interpreters are to each other what processes are. */
   bool multiprocess = config->multiprocess || engine->world_count > 1;
-  PyObject *template =
-      PyObject_CallMethod(world->support, "start", "iiiiiss", (int)config->mode, config->threads > 1,
-                          (int)multiprocess, config->switch_interval_us, (int)config->tokens,
-                          world->name ? world->name : "main",
-                          config->package && *config->package ? config->package : "Http");
+  PyObject *template = PyObject_CallMethod(
+      world->support, "start", "iiiiiss", (int)config->mode, config->threads > 1, (int)multiprocess,
+      config->switch_interval_us, (int)config->tokens, world->name ? world->name : "main",
+      config->package && *config->package ? config->package : "Http");
   if (!template || !PyDict_Check(template)) {
     Py_XDECREF(template);
     return fail_with_exception(engine, "The package pyisapie cannot start.");

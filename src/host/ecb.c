@@ -354,9 +354,13 @@ static bool is_one_file(const HSE_RESPONSE_VECTOR *v) {
 static BOOL send_rest(struct async what) {
   struct pie_thread thread;
   struct async *copy = malloc(sizeof *copy);
-  if (!copy)
+  what.ios = copy ? pie_exchange_io_begin(what.x) : NULL;
+  if (!what.ios) {
+    free(copy);
     return refuse(ERROR_NETNAME_DELETED);
+  }
   *copy = what;
+  atomic_store(&what.x->cancelled, false);
   atomic_store(&what.x->io_active, true);
   if (pie_thread_start(&thread, ASYNC_STACK, run_async, copy) == 0)
     pie_thread_detach(&thread);
@@ -365,8 +369,9 @@ static BOOL send_rest(struct async what) {
   return TRUE;
 }
 
-/* A response that is a file, in our own way: what the client takes at once is sent by this thread,
- * which never waits for it. The completion may come before this is back. */
+/* A response that is a file, for an extension that knows us (HttpExtensionIdle): what the client
+ * takes at once is sent by this thread, which never waits for it. The completion may come before
+ * this is back. */
 static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   const HSE_VECTOR_ELEMENT *e = v->lpElementArray;
   struct async rest = {.x = x,
@@ -380,7 +385,7 @@ static BOOL send_whole_file(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v
     x->wants_close = true;
   struct pie_buf *out = pie_output_open(x);
   int err = pie_output_head(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders), out);
-  if (!err && !count_body(x, NULL, e->cbSize))
+  if (err || !count_body(x, NULL, e->cbSize))
     rest.length = 0;
   int tried = pie_output_try_file(x, rest.file, &rest.offset, &rest.length);
   err = err ? err : tried;
@@ -401,7 +406,8 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
     return breach(x, wrong);
   if (!(v->dwFlags & HSE_IO_ASYNC))
     return vector_now(x, v);
-  if (!x->conn->worker->iis && x->completion && !x->io_active && is_one_file(v))
+  const struct pie_worker *worker = x->conn->worker;
+  if (worker->extension.idle && x->completion && !x->io_active && is_one_file(v))
     return send_whole_file(x, v);
   return start_async((struct async){.x = x,
                                     .what = ASYNC_VECTOR,

@@ -274,8 +274,7 @@ static void on_file_setting(void *context, const char *name, const char *text) {
   struct pie_door *door = context;
   char why[256];
   int id = pie_setting_find(pie_str_from(name));
-  if (id == PIE_SET_STATIC && !door->file_statics.n &&
-      pie_folders_check(pie_str_from(text)) == NULL)
+  if (id == PIE_SET_STATIC && pie_folders_check(pie_str_from(text)) == NULL)
     pie_buf_adds(&door->file_statics, text);
   if (id < 0 || is_of_site((enum pie_setting_id)id) ||
       pie_setting_table[id].scope != PIE_SCOPE_DOOR || door->settings.text[id])
@@ -293,6 +292,7 @@ static bool read_settings_file(struct pie_door *door) {
   const struct pie_failure *failure = NULL;
   if (door->quirks.ours || door->file_read)
     return true;
+  pie_buf_clear(&door->file_statics); /* of a start that failed after that */
   if (door->ops->read_settings(door->engine, pie_buf_str(&door->first_root),
                                pie_buf_str(&door->first_config), on_file_setting, door, &failure)) {
     fail(door, failure->summary, failure->detail, failure->advice);

@@ -9,10 +9,11 @@
 #include <stdio.h>
 
 /* A settings file speaks for its own site only, though the door reads one for all of the process.
- */
+ * It is read by the start, on a thread of its own: nobody looks before that is over. */
 static struct pie_str value_of(const struct pie_request *request) {
   const struct pie_door *door = request->door;
-  if (request->statics.n || !door->file_read || !door->file_statics.n)
+  if (request->statics.n || door->quirks.ours ||
+      __atomic_load_n(&door->state, __ATOMIC_ACQUIRE) != PIE_DOOR_READY || !door->file_statics.n)
     return request->statics;
   bool is_its_site = pie_str_equal(request->info.root, pie_buf_str(&door->first_root)) &&
                      pie_str_equal(request->info.config, pie_buf_str(&door->first_config));

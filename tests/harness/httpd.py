@@ -23,11 +23,29 @@ from harness.site import APACHE, Site
 START_TIMEOUT = 60.0 if windows.HTTPD else 20.0
 
 
+WHOLE = """
+<VirtualHost *>
+  ServerName {name}
+  AllowEncodedSlashes On
+  AliasMatch "^" "${{PYISAPIE_DIR}}/${{PYISAPIE_DOOR}}"
+  SetEnv PYISAPIE_SCRIPT_NAME "/"
+  SetEnv PYISAPIE_APP "{app}"
+  SetEnv PYISAPIE_ROOT "{root}"
+</VirtualHost>
+"""
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def whole_vhost(name: str, app: str, root: Path) -> str:
+    """A virtual host that is one site from its root on; app: "" for what its settings file says."""
+    text = WHOLE.format(name=name, app=app, root=windows.native(root))
+    return text if app else text.replace('  SetEnv PYISAPIE_APP ""\n', "")
 
 
 class Httpd:

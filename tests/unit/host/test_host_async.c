@@ -5,8 +5,11 @@
 #include "harness/served.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -255,6 +258,100 @@ static void files_complete(void) {
   served_stop(&served);
 }
 
+/* ---- a response that is a file ---- */
+
+enum { WHOLE = 8 * 1024 * 1024 };
+
+static struct {
+  HSE_RESPONSE_VECTOR vector;
+  HSE_VECTOR_ELEMENT element;
+  pthread_t caller;
+  atomic_bool is_back;
+  bool on_caller; /* expected */
+  DWORD error;    /* the same */
+} whole;
+
+static void WINAPI on_whole_sent(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                 DWORD error) {
+  (void)context;
+  (void)bytes;
+  CHECK_INT(pthread_equal(pthread_self(), whole.caller) != 0, whole.on_caller);
+  CHECK(!whole.on_caller || !whole.is_back);
+  CHECK_INT(error, whole.error);
+  close(file);
+  ext_done(ecb, error ? HSE_STATUS_ERROR : HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+}
+
+/* Of the size that the query says. */
+static DWORD send_whole(EXTENSION_CONTROL_BLOCK *ecb) {
+  static char head[80];
+  char path[600];
+  long size = strtol(ecb->lpszQueryString, NULL, 10);
+  snprintf(path, sizeof path, "%s/whole", test_folder());
+  file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  REQUIRE(file >= 0 && ftruncate(file, size) == 0);
+  snprintf(head, sizeof head, "Content-Length: %ld\r\n\r\n", size);
+  whole.element = (HSE_VECTOR_ELEMENT){.ElementType = HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE,
+                                       .pvContext = (PVOID)(intptr_t)file,
+                                       .cbSize = (ULONGLONG)size};
+  whole.vector =
+      (HSE_RESPONSE_VECTOR){.dwFlags = HSE_IO_ASYNC | HSE_IO_SEND_HEADERS | HSE_IO_FINAL_SEND,
+                            .pszStatus = (LPSTR)(uintptr_t) "200 OK",
+                            .pszHeaders = head,
+                            .nElementCount = 1,
+                            .lpElementArray = &whole.element};
+  whole.caller = pthread_self();
+  whole.is_back = false;
+  set_completion(ecb, on_whole_sent, NULL);
+  CHECK(ext_support(ecb, HSE_REQ_VECTOR_SEND, &whole.vector));
+  whole.is_back = true;
+  return HSE_STATUS_PENDING;
+}
+
+static int64_t count_bytes(int fd, int64_t most) {
+  static char piece[65536];
+  int64_t count = 0;
+  ssize_t got;
+  while (count < most && (got = read(fd, piece, sizeof piece)) > 0)
+    count += got;
+  return count;
+}
+
+#define GET_WHOLE(size) "GET /?" size " HTTP/1.1\r\nHost: h\r\n\r\n"
+
+/* Other extensions are told on another thread, as by IIS. */
+static void what_a_client_takes_at_once_needs_no_thread(void) {
+  for (int as = SERVED_PLAIN; as <= SERVED_OURS; as++) {
+    whole.on_caller = as == SERVED_OURS;
+    served_start(&served, (enum served_as)as, send_whole, NULL);
+    for (int i = 0; i < 3; i++) {
+      int fd = served_connect(&served);
+      client_send(fd, GET_WHOLE("0"));
+      client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      client_send(fd, GET_WHOLE("100000"));
+      CHECK(count_bytes(fd, 100000) >= 100000); /* and the head */
+      close(fd);
+    }
+    served_stop(&served);
+  }
+}
+
+static void the_rest_of_a_file_is_sent_by_another_thread(void) {
+  whole.on_caller = false;
+  for (int goes = 0; goes < 2; goes++) {
+    whole.error = goes ? ERROR_NETNAME_DELETED : 0;
+    served_start(&served, SERVED_OURS, send_whole, NULL);
+    int fd = served_connect(&served);
+    client_send(fd, GET_WHOLE("8388608"));
+    sleep_ms(100);
+    if (!goes)
+      CHECK(count_bytes(fd, WHOLE) >= WHOLE);
+    close(fd);
+    sleep_ms(100);
+    served_stop(&served);
+  }
+}
+
 /* ---- clients that go ---- */
 
 static DWORD wait_for_the_end(EXTENSION_CONTROL_BLOCK *ecb) {
@@ -315,6 +412,8 @@ static const struct test_case cases[] = {
     CASE(the_last_completion_ends_what_has_returned),
     CASE(what_has_returned_is_not_done_with),
     CASE(files_complete),
+    CASE(what_a_client_takes_at_once_needs_no_thread),
+    CASE(the_rest_of_a_file_is_sent_by_another_thread),
     CASE(an_extension_can_see_that_the_client_has_gone),
     CASE(writes_to_a_client_that_has_gone_fail),
 };

@@ -169,7 +169,6 @@ static void a_settings_file_speaks_for_its_site_only(void) {
   for (int own = 0; own < 2; own++) {
     open_door(FAKE_APACHE, GET("/static/a.txt"), NULL);
     fake_set(&host, "PYISAPIE_ROOT", own ? "/own" : "/other");
-    door->file_read = true;
     pie_buf_adds(&door->file_statics, text);
     pie_buf_adds(&door->first_root, "/own");
     rig_serve(door, &host);

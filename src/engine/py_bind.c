@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What only CPython 3.11 lacks: PyGILState_Ensure, which extension modules use for their callbacks,
+ * takes there the state that a thread has had first, even while it is in another interpreter. So it
+ * is told; from 3.12 on it follows by itself.
+ */
+#include <patchlevel.h>
+
+#if PY_VERSION_HEX < 0x030c0000
+#define Py_BUILD_CORE 1
+#endif
+
+#include "engine/interp.h"
+
+#if PY_VERSION_HEX < 0x030c0000
+
+#include <internal/pycore_runtime.h>
+
+void pie_py_bind(PyThreadState *state) {
+  PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, state);
+}
+
+#else
+
+void pie_py_bind(PyThreadState *state) { (void)state; }
+
+#endif
