@@ -323,6 +323,7 @@ def next():
     return numbers.__next__()
 """
 
+
 @main_only
 def test_an_interpreter_for_each_site(serve: Start, tmp_path: Path) -> None:
     root = site_of(

@@ -132,9 +132,8 @@ def test_what_does_not_fit_is_a_stream(pages: Site) -> None:
 
 def test_a_stream_for_http_1_0(pages: Site) -> None:
     with pages.client() as client:
-        client.send(
-            f"GET /api.py{query(do='large', parts=132)} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n".encode()
-        )
+        target = "/api.py" + query(do="large", parts=132)
+        client.send(f"GET {target} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n".encode())
         response = client.response()
     assert response.header("Transfer-Encoding") is None
     assert len(response.body) == 132000
