@@ -218,6 +218,7 @@ class Pages:
 
     def __init__(self, folder: str, config: ModuleType) -> None:
         self.folder = folder
+        self._package = f"/{config.__name__.partition('.')[0]}/".lower()  # it may lie there, too
         self._lock = RLock()
         self._pages: dict[str, Page] = {}  # by the file's name in the folder
         self._names: dict[str, Page] = {}  # by path
@@ -256,7 +257,9 @@ class Pages:
     def _look(self, path: str) -> object:
         name = page_name(path)
         if name is None:
-            return True
+            return self._add_slash(path)
+        if name.lower().startswith(self._package):
+            return answer(404, MISSING)
         target = name + "index.py" if name.endswith("/") else name
         try:
             page = self._load(target)
@@ -270,6 +273,22 @@ class Pages:
             self._names[path] = page
         _engine.page_is(len(name), page.is_script)
         return page.run()
+
+    def _add_slash(self, path: str) -> object:
+        """Lead the client to the page of a folder; True where there is none."""
+        name = None if "." in path.rpartition("/")[2] else page_name(path + "/")
+        if name is None:
+            return True
+        index = (name + "index.py").removeprefix("/").encode("latin-1")
+        try:
+            _engine.read_source(self.folder, index, SOURCE_MAX)
+        except OSError:
+            return True
+        from urllib.parse import quote
+
+        url = "/" + quote(_engine.Env.URL.strip("/").encode("latin-1")) + "/"
+        query = _engine.Env.QUERY_STRING
+        return _engine.Header(f"Location: {url}{'?' * bool(query)}{query}", Status=301)
 
     def _load(self, target: str) -> Page:
         with self._lock:
