@@ -74,6 +74,21 @@ def app(environ, start_response):
     assert site.get("/old/x").body == b"handled /old/x"
 
 
+def test_the_package_is_no_page(serve: Start, tmp_path: Path) -> None:
+    """A site may have all in one folder, as on IIS."""
+    site_of(tmp_path, Http_Config="print('must not be served')", page="print('page')", Web_index="")
+    site = serve("/shop=./", root=tmp_path).site("ours")
+    assert site.get("/shop/page.py").body == b"page\n"
+    for path in ("/shop/Http/Config.py", "/shop/http/config.py", "/shop/Http/", "/shop/Http"):
+        assert site.get(path).status == 404, path
+    for path in ("/shop", "/shop/Web"):
+        response = site.get(path)
+        location = None if path == "/shop" else "/shop/Web/"
+        assert response.header("Location") == location
+    (tmp_path / "index.py").write_text("print('index')")
+    assert site.get("/shop").header("Location") == "/shop/"
+
+
 CONFIG = """
 BufferSize = None
 KeepAlive = False

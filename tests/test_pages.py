@@ -348,6 +348,13 @@ def test_a_folder_has_an_index(pages: Site) -> None:
     assert json.loads(pages.get("/sub/").body) == ["/sub/", "", "/sub/"]
 
 
+def test_a_folder_needs_its_slash(pages: Site) -> None:
+    response = pages.get("/sub?a=1&b=%20")
+    assert (response.status, response.header("Location")) == (301, "/sub/?a=1&b=%20")
+    assert pages.get("/nope").status == 404
+    assert pages.get("/.git").status in (403, 404)
+
+
 @pytest.mark.parametrize(
     "path",
     [

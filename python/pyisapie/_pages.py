@@ -227,6 +227,7 @@ class Pages:
     def __init__(self, folder: str, config: ModuleType) -> None:
         self.folder = folder
         self._places: dict[str, _Place] = {}  # by the file's name in the folder
+        self._package = f"/{config.__name__.partition('.')[0]}/".lower()  # it may lie there, too
         self._names: dict[str, Page] = {}  # by path
         self._look_seconds = 0.0 if getattr(config, "Debug", False) else LOOK_SECONDS
         self.interpreter_map = getattr(config, "InterpreterMap", None)
@@ -263,7 +264,9 @@ class Pages:
     def _look(self, path: str) -> object:
         name = page_name(path)
         if name is None:
-            return True
+            return self._add_slash(path)
+        if name.lower().startswith(self._package):
+            return answer(404, MISSING)
         target = name + "index.py" if name.endswith("/") else name
         try:
             source, file, *stamp = _engine.read_source(
@@ -280,6 +283,22 @@ class Pages:
             self._names[path] = page
         _engine.page_is(len(name), page.is_script)
         return page.run()
+
+    def _add_slash(self, path: str) -> object:
+        """Lead the client to the page of a folder; True where there is none."""
+        name = None if "." in path.rpartition("/")[2] else page_name(path + "/")
+        if name is None:
+            return True
+        index = (name + "index.py").removeprefix("/").encode("latin-1")
+        try:
+            _engine.read_source(self.folder, index, SOURCE_MAX)
+        except OSError:
+            return True
+        from urllib.parse import quote
+
+        url = "/" + quote(_engine.Env.URL.strip("/").encode("latin-1")) + "/"
+        query = _engine.Env.QUERY_STRING
+        return _engine.Header(f"Location: {url}{'?' * bool(query)}{query}", Status=301)
 
     def _current(self, file: str, source: bytes, stamp: list[int]) -> Page:
         """The page of a file, which is loaded anew if that has changed; others go on meanwhile."""
