@@ -37,9 +37,9 @@ def Header(
     """
 
 @overload
-def Read(Bytes: Literal[0] = 0) -> bytes: ...
+def Read(Bytes: Literal[-1]) -> int: ...  # type: ignore[overload-overlap]
 @overload
-def Read(Bytes: int) -> bytes | int:
+def Read(Bytes: int = 0) -> bytes:
     """The body of the request: all that is left, or at most so many bytes of it.
 
     With a negative number: how many bytes are left, as an int; -1 when nobody knows. Raises OSError

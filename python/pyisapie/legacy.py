@@ -570,8 +570,8 @@ def _decode(data: bytes) -> tuple[str, list[Found]]:
         text = data.decode("utf-16" if data[:1] in b"\xff\xfe" else "latin-1", "replace")
         return text.replace("\0", " "), [(1, "bytes that are no text", "save it as UTF-8")]
     declared = None
-    for line in data.split(b"\n", 2)[:2]:
-        found = re.match(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", line)
+    for head in data.split(b"\n", 2)[:2]:
+        found = re.match(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", head)
         declared = declared or (found[1].decode("ascii", "replace") if found else None)
     wanted = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else declared or "utf-8"
     try:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
+from typing import BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
 import store
@@ -54,7 +55,7 @@ def take() -> None:
     return None
 
 
-def limited_read() -> object:
+def limited_read() -> Callable[[int], bytes]:
     """Read(), which counts."""
     taken = 0
 
@@ -89,7 +90,7 @@ def send(name: str) -> None:
     return None
 
 
-def pieces_of(file: object, left: int) -> Iterator[bytes]:
+def pieces_of(file: BinaryIO, left: int) -> Iterator[bytes]:
     while left and (data := file.read(min(left, PIECE))):
         left -= len(data)
         yield data
