@@ -229,17 +229,18 @@ class Pages:
         path = _engine.page_path()
         page = self._names.get(path)
         if page is None or page.look_at <= time.monotonic():
-            return self._look(path)
+            return self._look(path, page)
         _engine.page_is(len(path), page.is_script)
         return page.run()
 
-    def _look(self, path: str) -> object:
+    def _look(self, path: str, known: Page | None) -> object:
         name = page_name(path)
         if name is None:
             return True
         target = name + "index.py" if name.endswith("/") else name
         try:
-            page = self._load(target)
+            # One that is known does not wait for others that are being loaded.
+            page = _engine.hold(self._lock, self._read, target, known)
         except FileNotFoundError:
             return True if name.endswith("/") else answer(404, MISSING)
         except PermissionError:
@@ -251,12 +252,6 @@ class Pages:
         _engine.page_is(len(name), page.is_script)
         return page.run()
 
-    def _load(self, target: str) -> Page:
-        with self._lock:
-            page = self._read(target)
-            page.look_at = time.monotonic() + self._look_seconds
-            return page
-
     def _read(self, target: str) -> Page:
         """The page in a file, read anew if it has changed."""
         path = target.removeprefix("/").encode("latin-1")
@@ -265,6 +260,7 @@ class Pages:
         if page is None or page.stamp != stamp or page.source != source:
             file = os.path.join(self.folder, *name.split("/"))
             page = self._pages[name] = Page(file, stamp, source, name)
+        page.look_at = time.monotonic() + self._look_seconds
         return page
 
 
