@@ -153,6 +153,10 @@ void pie_interp_end(void) {
   owned = own->next;
   inside = last = NULL;
   Py_EndInterpreter(own->state);
+  if (PIE_PY_END_KEEPS_GIL) { /* the one that all share, without a state to give it up with */
+    PyThreadState_Swap(owned->state);
+    PyEval_SaveThread();
+  }
   free(own);
 }
 
