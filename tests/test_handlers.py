@@ -500,6 +500,62 @@ def Request():
     site.log.wait("the request that took too long has ended")
 
 
+WITHIN = """
+import os
+import pyisapie
+from Http import Write
+
+TOP = os.path.dirname(os.path.dirname(pyisapie.__file__))
+CODE = f'''
+import sys
+sys.path.append({TOP!r})
+from pyisapie import _engine
+import PyISAPIe
+said = []
+for use in (lambda: PyISAPIe.Write("x"), PyISAPIe.Read, lambda: PyISAPIe.Env.SCRIPT_TRANSLATED):
+    try:
+        use()
+    except Exception as error:
+        said.append(str(error))
+_engine.log(2, "from within: " + ", ".join(said))
+'''
+
+try:
+    from concurrent import interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+def Request():
+    within = interpreters.create()
+    if hasattr(within, "exec"):
+        within.exec(CODE)
+        within.close()
+    else:
+        interpreters.run_string(within, CODE)
+        interpreters.destroy(within)
+    Write("whole")
+"""
+
+
+@main_only
+@pytest.mark.skipif(
+    bool(windows.NAME) or (3, 12) <= sys.version_info < (3, 14),
+    reason="the module has other names, or crashes",
+)
+@pytest.mark.parametrize("arguments", [(), ("--quirks", "apache")])
+def test_an_interpreter_of_the_application_itself(
+    serve: Start, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Within a request: it may log, and must not get at the request's objects."""
+    root = site_of(tmp_path, Http_Isapi=WITHIN)
+    site = serve("./www", *arguments, root=root).site("ours")
+    for _ in range(3):
+        mark = site.log.mark()
+        assert site.post("/", b"body").body == b"whole"
+        said = ", ".join(["Not currently processing a request"] * 3)
+        site.log.wait("from within: " + said, mark)
+
+
 @main_only
 @pytest.mark.skipif(bool(windows.NAME), reason="PYTHONPATH is not the one of Wine's Python")
 def test_an_interpreter_that_cannot_be_made(serve: Start, tmp_path: Path) -> None:

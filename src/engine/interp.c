@@ -163,8 +163,10 @@ void pie_interp_end(void) {
 /* ---- around what may block ---- */
 
 PyThreadState *pie_interp_release(void) {
-  inside = NULL;
-  return PyEval_SaveThread();
+  PyThreadState *state = PyEval_SaveThread();
+  if (inside && inside->state == state) /* not an interpreter that the application runs within */
+    inside = NULL;
+  return state;
 }
 
 void pie_interp_retake(PyThreadState *state) {

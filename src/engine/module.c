@@ -87,7 +87,7 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   struct pie_engine *engine = the_engine;
   if (!engine)
     Py_RETURN_NONE;
-  struct pie_call *call = pie_call_current();
+  struct pie_call *call = pie_call_of_thread();
   struct pie_log_origin origin = call ? pie_call_origin(call) : pie_site_origin(pie_site_loading());
   PyThreadState *state = pie_interp_release();
   engine->ops->log(engine->door, &origin, level, (struct pie_str){text, (size_t)n});
