@@ -352,6 +352,28 @@ def test_the_body_is_not_opened_after_the_handler(serve: Start, tmp_path: Path) 
     site.log.wait("The body cannot be read any more: the handler has ended")
 
 
+def test_what_an_application_of_a_script_prints(serve: Start, tmp_path: Path) -> None:
+    """It goes to the log: the response is the application's."""
+    root = site_of(tmp_path)
+    (root / "www" / "page.py").write_text("""
+from Http.WSGI import RunWSGI
+
+def app(environ, start):
+    print("before")
+    start("200 OK", [("Content-Type", "text/plain")])
+    print("after")
+    return [b"of the application"]
+
+RunWSGI(app, "/page.py")
+print("at the end")
+""")
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/page.py")
+    assert (response.status, response.body) == (200, b"of the application")
+    for line in ("before", "after", "at the end"):
+        site.log.wait(f" {line}$")
+
+
 # ---- pages that are loaded
 
 
@@ -449,6 +471,34 @@ InterpreterLimit = 1
     assert site.get("/wrong").status == 500
     site.log.wait("InterpreterMap must give a str or None, not int")
     assert site.get("/a").body.split()[:2] == [b"first", b"2"]
+
+
+@main_only
+def test_a_name_that_no_interpreter_can_have(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Config="InterpreterMap = 'HTTP_X_NAME'")
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/", [("X-Name", "a" * 256)])
+    assert (response.status, response.reason) == (400, "Bad Request")
+
+
+@main_only
+def test_the_handler_changes_settings_in_each_interpreter(serve: Start, tmp_path: Path) -> None:
+    config = CONFIG + "InterpreterMap = 'HTTP_X_NAME'\n"
+    root = site_of(tmp_path, Http_Isapi=CONFIGURED, Http_Config=config)
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/", [("X-Name", "other")])
+    assert (response.status, response.header("X-Static")) == (200, "always")
+    assert response.header("X-Of-Isapi") == "too"
+
+
+@main_only
+def test_a_handler_that_cannot_be_loaded_in_an_interpreter(serve: Start, tmp_path: Path) -> None:
+    config = "InterpreterMap = 'HTTP_X_NAME'\n"
+    root = site_of(tmp_path, Http_Isapi="x = 1", Http_Config=config)
+    site = serve("./www", root=root).site("ours")
+    assert b"has no function Request()" in site.get("/", [("X-Name", "other")]).body
+    (root / "Http" / "Isapi.py").write_text("def Request(): pass\n")
+    process.eventually(lambda: site.get("/", [("X-Name", "other")]).status == 200, "mended", 10)
 
 
 @main_only

@@ -6,6 +6,7 @@ Imported only where a site has pages.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
 import io
@@ -201,7 +202,9 @@ class Pages:
         self._lock = RLock()
         self._pages: dict[str, Page] = {}  # by the file's name in the folder
         self._names: dict[str, Page] = {}  # by path
-        self._look_seconds = 0.0 if getattr(config, "Debug", False) else LOOK_SECONDS
+        # As the user who asks, each request must be able to read its page.
+        always = getattr(config, "Debug", False) or _engine.impersonates()
+        self._look_seconds = 0.0 if always else LOOK_SECONDS
         self.interpreter_map = getattr(config, "InterpreterMap", None)
         if not (
             self.interpreter_map is None
@@ -222,7 +225,7 @@ class Pages:
 
     def translated(self, path: str) -> str:
         """The file that a path would lead to: the variable SCRIPT_TRANSLATED."""
-        return os.path.join(self.folder, *path.strip("/").split("/"))
+        return os.path.join(self.folder, "") + path.strip("/").replace("/", os.sep)
 
     def serve(self) -> object:
         """Answer the request with a page, or return True: the server is to."""
@@ -240,7 +243,8 @@ class Pages:
         target = name + "index.py" if name.endswith("/") else name
         try:
             # One that is known does not wait for others that are being loaded.
-            page = _engine.hold(self._lock, self._read, target, known)
+            instead = known if self._look_seconds else None
+            page = _engine.hold(self._lock, self._read, target, instead)
         except FileNotFoundError:
             return True if name.endswith("/") else answer(404, MISSING)
         except PermissionError:
@@ -384,7 +388,11 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
     tops = [os.path.abspath(base or os.getcwd()), folder]
     package = load_package(package_name, tops).__name__
     config = import_part(package, "Config", tops)
-    lazy = getattr(config, "InterpreterMap", None) is not None
+    # What Isapi changes in Config counts where it serves: it is imported first there.
+    lazy = (
+        getattr(config, "InterpreterMap", None) is not None
+        and builtins.__interp__ == "main"  # type: ignore[attr-defined]
+    )
     handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
     pages = Pages(os.path.realpath(folder), config)
     if pages.interpreter_map is not None and _loading.mode != _loading.MAIN:

@@ -204,6 +204,11 @@ static PyObject *module_has_guests(PyObject *module, PyObject *unused) {
   return PyBool_FromLong(has);
 }
 
+static PyObject *module_impersonates(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyBool_FromLong(the_engine && the_engine->config.impersonate);
+}
+
 static PyObject *module_ask_to_stop(PyObject *module, PyObject *pid) {
   (void)module;
   long number = PyLong_AsLong(pid);
@@ -236,6 +241,8 @@ static PyMethodDef methods[] = {
     {"keep", module_keep, METH_O,
      "keep(bytes, /)\n--\n\nKeep bytes for the interpreters that come later."},
     {"kept", module_kept, METH_NOARGS, "kept()\n--\n\nWhat keep() was given, or None."},
+    {"impersonates", module_impersonates, METH_NOARGS,
+     "impersonates()\n--\n\nWhether requests run as the users who ask."},
     {"has_guests", module_has_guests, METH_NOARGS,
      "has_guests()\n--\n\nWhether an InterpreterMap has named an interpreter."},
     {"entries", module_entries, METH_NOARGS, entries_doc},

@@ -427,13 +427,20 @@ static PyObject *page_is(PyObject *module, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* Whether what is printed here belongs to a response: not that of a WSGI application. */
+static bool prints(const struct pie_call *call) {
+  const struct pie_page *page = call ? call->page : NULL;
+  return page && page->is_script && !call->start && !call->responded && !page->over &&
+         !page->broken && !page->ended;
+}
+
 /* page_print(text): True when this thread runs a script, whose output it is then. */
 static PyObject *page_print(PyObject *module, PyObject *text) {
   struct pie_call *call = pie_call_current();
   (void)module;
-  if (!call || !call->page || !call->page->is_script)
+  if (!prints(call))
     Py_RETURN_FALSE;
-  if (!(call = current_for_output()) || write_any(call, text))
+  if (write_any(call, text))
     return NULL;
   Py_RETURN_TRUE;
 }
