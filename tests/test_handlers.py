@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import windows
+from harness import process, windows
 from harness.paths import TEST_MODE, host_program, package
 from harness.serve import Serve
 
@@ -332,6 +332,139 @@ def Request():
     assert body(started, "/") == "another"
 
 
+# ---- what is kept beyond its time
+
+
+NESTED = """
+from Http import Env, Header, Write
+from Http.WSGI import RunWSGI
+
+kept = []
+
+def inner(environ, start):
+    kept.append(start)
+    start("200 OK", [])
+    return [b"inner"]
+
+def outer(environ, start):
+    kept.append(start)
+    RunWSGI(inner)
+    return [b"outer"]
+
+def Request():
+    if Env.URL == "/nested":
+        return RunWSGI(outer)
+    for start in kept:
+        try:
+            start("418 Other", [("X-Other", "1")])
+        except RuntimeError:
+            pass
+    Write("own")
+"""
+
+
+def test_no_application_within_an_application(serve: Start, tmp_path: Path) -> None:
+    """The outer one's start_response would live on, and answer what comes later."""
+    site = serve("./www", root=site_of(tmp_path, Http_Isapi=NESTED)).site("ours")
+    assert site.get("/nested").status == 500
+    site.log.wait("Exception: An application is answering this request already")
+    response = site.get("/")
+    assert (response.status, response.body) == (200, b"own")
+
+
+LATE = """
+from Http import Env, Read, Write
+from Http.WSGI import IsapiEnv
+
+kept = []
+
+class Late(Exception):
+    def __str__(self):
+        try:
+            kept.append(IsapiEnv()["wsgi.input"])
+        except Exception as error:
+            return str(error)
+        return "late"
+
+def Request():
+    if Env.URL == "/late":
+        raise Late
+    Write(b"".join(body.read() for body in kept) + b" " + Read())
+"""
+
+
+def test_the_body_is_not_opened_after_the_handler(serve: Start, tmp_path: Path) -> None:
+    """As by the text of its exception: nobody would close it, and it would read what comes later."""
+    site = serve("./www", root=site_of(tmp_path, Http_Isapi=LATE)).site("ours")
+    assert site.post("/late", b"first").status == 500
+    assert site.post("/", b"second").body == b" second"
+    site.log.wait("The body cannot be read any more: the handler has ended")
+
+
+def test_what_an_application_of_a_script_prints(serve: Start, tmp_path: Path) -> None:
+    """It goes to the log: the response is the application's."""
+    root = site_of(tmp_path)
+    (root / "www" / "page.py").write_text("""
+from Http.WSGI import RunWSGI
+
+def app(environ, start):
+    print("before")
+    start("200 OK", [("Content-Type", "text/plain")])
+    print("after")
+    return [b"of the application"]
+
+RunWSGI(app, "/page.py")
+print("at the end")
+""")
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/page.py")
+    assert (response.status, response.body) == (200, b"of the application")
+    for line in ("before", "after", "at the end"):
+        site.log.wait(f" {line}$")
+
+
+# ---- pages that are loaded
+
+
+def test_a_time_limit_while_pages_wait_for_each_other(serve: Start, tmp_path: Path) -> None:
+    """RequestTimeout is raised in a thread that waits for the lock: it must not keep it."""
+    root = site_of(tmp_path)
+    page = "from Http import Write\ndef Request(): Write('served')\n"
+    (root / "www" / "slow.py").write_text(f"import time\ntime.sleep(2)\n{page}")
+    (root / "www" / "page.py").write_text(page)
+    started = serve("./www", "--request-timeout", "0.5", "--threads", "8", root=root)
+    clients = [started.client() for _ in range(5)]
+    clients[0].start("GET", "/slow.py")
+    time.sleep(0.2)
+    for client in clients[1:]:
+        client.start("GET", "/page.py")
+    for client in clients:
+        assert client.response().status == 504
+        client.close()
+    for _ in clients:
+        started.log.wait("the request that took too long has ended")
+    site = started.site("ours")
+    process.eventually(lambda: site.get("/page.py").body == b"served", "pages are loaded", 10)
+    (root / "www" / "new.py").write_text(page)
+    assert all(site.get("/new.py").body == b"served" for _ in range(8))
+
+
+def test_a_page_that_is_known_does_not_wait_for_others(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path)
+    page = "from Http import Write\ndef Request(): Write('served')\n"
+    (root / "www" / "slow.py").write_text(f"import time\ntime.sleep(4)\n{page}")
+    (root / "www" / "page.py").write_text(page)
+    started = serve("./www", root=root)
+    assert body(started, "/page.py") == "served"
+    with started.client() as slow:
+        slow.start("GET", "/slow.py")
+        time.sleep(1.2)  # until its file is looked at again
+        began = time.monotonic()
+        assert body(started, "/page.py") == "served"
+        assert time.monotonic() - began < 2
+        assert slow.response().body == b"served"
+
+
 # ---- interpreters
 
 
@@ -388,6 +521,34 @@ InterpreterLimit = 1
 
 
 @main_only
+def test_a_name_that_no_interpreter_can_have(serve: Start, tmp_path: Path) -> None:
+    root = site_of(tmp_path, Http_Config="InterpreterMap = 'HTTP_X_NAME'")
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/", [("X-Name", "a" * 256)])
+    assert (response.status, response.reason) == (400, "Bad Request")
+
+
+@main_only
+def test_the_handler_changes_settings_in_each_interpreter(serve: Start, tmp_path: Path) -> None:
+    config = CONFIG + "InterpreterMap = 'HTTP_X_NAME'\n"
+    root = site_of(tmp_path, Http_Isapi=CONFIGURED, Http_Config=config)
+    site = serve("./www", root=root).site("ours")
+    response = site.get("/", [("X-Name", "other")])
+    assert (response.status, response.header("X-Static")) == (200, "always")
+    assert response.header("X-Of-Isapi") == "too"
+
+
+@main_only
+def test_a_handler_that_cannot_be_loaded_in_an_interpreter(serve: Start, tmp_path: Path) -> None:
+    config = "InterpreterMap = 'HTTP_X_NAME'\n"
+    root = site_of(tmp_path, Http_Isapi="x = 1", Http_Config=config)
+    site = serve("./www", root=root).site("ours")
+    assert b"has no function Request()" in site.get("/", [("X-Name", "other")]).body
+    (root / "Http" / "Isapi.py").write_text("def Request(): pass\n")
+    process.eventually(lambda: site.get("/", [("X-Name", "other")]).status == 200, "mended", 10)
+
+
+@main_only
 def test_interpreters_under_load(serve: Start, tmp_path: Path) -> None:
     """Requests for several interpreters at once, on several threads, with errors among them."""
     handler = """
@@ -434,6 +595,127 @@ def Request():
     assert site.get("/").status == 504
     site.log.wait("in Request")
     site.log.wait("the request that took too long has ended")
+
+
+WITHIN = """
+import os
+import pyisapie
+from Http import Write
+
+TOP = os.path.dirname(os.path.dirname(pyisapie.__file__))
+CODE = f'''
+import sys
+sys.path.append({TOP!r})
+from pyisapie import _engine
+import PyISAPIe
+said = []
+for use in (lambda: PyISAPIe.Write("x"), PyISAPIe.Read, lambda: PyISAPIe.Env.SCRIPT_TRANSLATED):
+    try:
+        use()
+    except Exception as error:
+        said.append(str(error))
+_engine.log(2, "from within: " + ", ".join(said))
+'''
+
+try:
+    from concurrent import interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+def Request():
+    within = interpreters.create()
+    if hasattr(within, "exec"):
+        within.exec(CODE)
+        within.close()
+    else:
+        interpreters.run_string(within, CODE)
+        interpreters.destroy(within)
+    Write("whole")
+"""
+
+
+@main_only
+@pytest.mark.skipif(
+    bool(windows.NAME) or (3, 12) <= sys.version_info < (3, 14),
+    reason="the module has other names, or crashes",
+)
+@pytest.mark.parametrize("arguments", [(), ("--quirks", "apache")])
+def test_an_interpreter_of_the_application_itself(
+    serve: Start, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Within a request: it may log, and must not get at the request's objects."""
+    root = site_of(tmp_path, Http_Isapi=WITHIN)
+    site = serve("./www", *arguments, root=root).site("ours")
+    for _ in range(3):
+        mark = site.log.mark()
+        assert site.post("/", b"body").body == b"whole"
+        said = ", ".join(["Not currently processing a request"] * 3)
+        site.log.wait("from within: " + said, mark)
+
+
+@main_only
+@pytest.mark.skipif(bool(windows.NAME), reason="PYTHONPATH is not the one of Wine's Python")
+def test_an_interpreter_that_cannot_be_made(serve: Start, tmp_path: Path) -> None:
+    """The others are served on, and it is tried again."""
+    marker = tmp_path / "marker"
+    config = f"""
+import os
+from Http import Env
+def InterpreterMap():
+    if Env.URL == "/bad":
+        open({str(marker)!r}, "w").close()
+    if Env.URL == "/good" and os.path.exists({str(marker)!r}):
+        os.unlink({str(marker)!r})
+    return None if Env.URL == "/main" else "guest"
+"""
+    root = site_of(
+        tmp_path,
+        Http_Isapi="from Http import Write\ndef Request(): Write(__interp__)",
+        Http_Config=config,
+    )
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        f"if os.path.exists({str(marker)!r}): sys.modules['pyisapie._support'] = None\n"
+    )
+    started = serve("./www", root=root, env={"PYTHONPATH": str(tmp_path)})
+    site = started.site("ours")
+    assert site.get("/bad").status == 503
+    assert site.get("/main").body == b"main"
+    process.eventually(lambda: site.get("/good").body == b"guest", "it is made", 10)
+
+
+@main_only
+def test_the_end_of_several_interpreters(serve: Start, tmp_path: Path) -> None:
+    handler = """
+import atexit
+import threading
+import time
+from Http import Write
+
+def run():
+    while True:
+        time.sleep(0.05)
+
+atexit.register(print, "the end of", __interp__)
+threading.Thread(target=run, daemon=True).start()
+
+def Request():
+    Write(__interp__)
+"""
+    config = """
+import atexit
+atexit.register(print, "the end of Config in", __interp__)
+InterpreterMap = "SERVER_NAME"
+"""
+    root = site_of(tmp_path, Http_Isapi=handler, Http_Config=config)
+    started = serve("./www", root=root)
+    for name in ("one.example", "two.example"):
+        assert body(started, "/", name) == name
+    assert started.stop() == 0
+    text = started.log.text(0)
+    for whose in ("one.example", "two.example", "Config in main"):
+        assert f"the end of {whose}" in text
+    assert "Fatal" not in text and "remaining subinterpreters" not in text
 
 
 @pytest.mark.skipif(not TEST_MODE, reason="of the other modes")

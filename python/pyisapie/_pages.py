@@ -6,6 +6,7 @@ Imported only where a site has pages.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
 import io
@@ -229,7 +230,9 @@ class Pages:
         self._places: dict[str, _Place] = {}  # by the file's name in the folder
         self._package = f"/{config.__name__.partition('.')[0]}/".lower()  # it may lie there, too
         self._names: dict[str, Page] = {}  # by path
-        self._look_seconds = 0.0 if getattr(config, "Debug", False) else LOOK_SECONDS
+        # As the user who asks, each request must be able to read its page.
+        always = getattr(config, "Debug", False) or _engine.impersonates()
+        self._look_seconds = 0.0 if always else LOOK_SECONDS
         self.interpreter_map = getattr(config, "InterpreterMap", None)
         if not (
             self.interpreter_map is None
@@ -250,18 +253,18 @@ class Pages:
 
     def translated(self, path: str) -> str:
         """The file that a path would lead to: the variable SCRIPT_TRANSLATED."""
-        return os.path.join(self.folder, *path.strip("/").split("/"))
+        return os.path.join(self.folder, "") + path.strip("/").replace("/", os.sep)
 
     def serve(self) -> object:
         """Answer the request with a page, or return True: the server is to."""
         path = _engine.page_path()
         page = self._names.get(path)
         if page is None or page.look_at <= time.monotonic():
-            return self._look(path)
+            return self._look(path, page)
         _engine.page_is(len(path), page.is_script)
         return page.run()
 
-    def _look(self, path: str) -> object:
+    def _look(self, path: str, known: Page | None) -> object:
         name = page_name(path)
         if name is None:
             return self._add_slash(path)
@@ -276,7 +279,10 @@ class Pages:
             return True if name.endswith("/") else answer(404, MISSING)
         except PermissionError:
             return answer(403, FORBIDDEN)
-        page = self._current(file, source, stamp)
+        # A page that is known does not wait for its new version to be loaded, others not at all.
+        place = self._places.setdefault(file, _Place())
+        instead = known if self._look_seconds else None
+        page = _engine.hold(place.lock, self._current, (file, source, stamp), instead)
         if name == path:
             if len(self._names) >= NAMES_MAX:
                 self._names.clear()
@@ -300,15 +306,15 @@ class Pages:
         query = _engine.Env.QUERY_STRING
         return _engine.Header(f"Location: {url}{'?' * bool(query)}{query}", Status=301)
 
-    def _current(self, file: str, source: bytes, stamp: list[int]) -> Page:
-        """The page of a file, which is loaded anew if that has changed; others go on meanwhile."""
-        place = self._places.setdefault(file, _Place())
-        with place.lock:
-            page = place.page
-            if page is None or page.stamp != stamp or page.source != source:
-                path = os.path.join(self.folder, *file.split("/"))
-                page = place.page = Page(path, stamp, source, file)
-            page.look_at = time.monotonic() + self._look_seconds
+    def _current(self, read: tuple[str, bytes, list[int]]) -> Page:
+        """The page of a file, which is loaded anew if that has changed."""
+        file, source, stamp = read
+        place = self._places[file]
+        page = place.page
+        if page is None or page.stamp != stamp or page.source != source:
+            path = os.path.join(self.folder, *file.split("/"))
+            page = place.page = Page(path, stamp, source, file)
+        page.look_at = time.monotonic() + self._look_seconds
         return page
 
 
@@ -432,7 +438,11 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
     tops = [os.path.abspath(base or os.getcwd()), folder]
     package = load_package(package_name, tops).__name__
     config = import_config(package, tops)
-    lazy = getattr(config, "InterpreterMap", None) is not None
+    # What Isapi changes in Config counts where it serves: it is imported first there.
+    lazy = (
+        getattr(config, "InterpreterMap", None) is not None
+        and builtins.__interp__ == "main"  # type: ignore[attr-defined]
+    )
     handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
     pages = Pages(os.path.realpath(folder), config)
     if pages.interpreter_map is not None and _loading.mode != _loading.MAIN:

@@ -53,8 +53,13 @@ def main() -> None:
     free.release()
     ended.acquire()
     code = codes[0] if codes else 1
+    # Each further interpreter has run what is due at its end; Python itself would only complain
+    # that they are still there, or abort.
     if values.get("mode") == "isolated":
-        # Each interpreter has run what is due at its end; Python itself would only complain that
-        # they are still there.
+        _exit(code)
+    if _engine.has_guests():
+        from pyisapie import _support
+
+        _support.stop(1)
         _exit(code)
     raise SystemExit(code)

@@ -10,8 +10,12 @@
 
 static PIE_THREAD_LOCAL struct pie_call *current;
 
-struct pie_call *pie_call_current(void) {
+struct pie_call *pie_call_of_thread(void) {
   return current;
+}
+
+struct pie_call *pie_call_current(void) {
+  return current && current->world->interp == PyInterpreterState_Get() ? current : NULL;
 }
 
 void pie_call_set_current(struct pie_call *call) { current = call; }

@@ -8,7 +8,9 @@
 
 #include "engine/engine.h"
 
-/* The call this thread serves, or NULL. */
+/* The call this thread serves, or NULL; the first also in an interpreter that the application has
+ * made itself, where no object of ours may get to. */
+struct pie_call *pie_call_of_thread(void);
 struct pie_call *pie_call_current(void);
 void pie_call_set_current(struct pie_call *call);
 

@@ -153,14 +153,20 @@ void pie_interp_end(void) {
   owned = own->next;
   inside = last = NULL;
   Py_EndInterpreter(own->state);
+  if (PIE_PY_END_KEEPS_GIL) { /* the one that all share, without a state to give it up with */
+    PyThreadState_Swap(owned->state);
+    PyEval_SaveThread();
+  }
   free(own);
 }
 
 /* ---- around what may block ---- */
 
 PyThreadState *pie_interp_release(void) {
-  inside = NULL;
-  return PyEval_SaveThread();
+  PyThreadState *state = PyEval_SaveThread();
+  if (inside && inside->state == state) /* not an interpreter that the application runs within */
+    inside = NULL;
+  return state;
 }
 
 void pie_interp_retake(PyThreadState *state) {

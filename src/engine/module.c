@@ -87,7 +87,7 @@ static PyObject *module_log(PyObject *module, PyObject *args) {
   struct pie_engine *engine = the_engine;
   if (!engine)
     Py_RETURN_NONE;
-  struct pie_call *call = pie_call_current();
+  struct pie_call *call = pie_call_of_thread();
   struct pie_log_origin origin = call ? pie_call_origin(call) : pie_site_origin(pie_site_loading());
   PyThreadState *state = pie_interp_release();
   engine->ops->log(engine->door, &origin, level, (struct pie_str){text, (size_t)n});
@@ -191,6 +191,24 @@ static PyObject *module_entries(PyObject *module, PyObject *unused) {
   return PyLong_FromUnsignedLongLong(pie_interp_entries());
 }
 
+static PyObject *module_has_guests(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  struct pie_engine *engine = the_engine;
+  if (!engine)
+    Py_RETURN_FALSE;
+  PyThreadState *state = pie_interp_release();
+  pie_mutex_lock(&engine->guests_lock);
+  bool has = engine->guests != NULL;
+  pie_mutex_unlock(&engine->guests_lock);
+  pie_interp_retake(state);
+  return PyBool_FromLong(has);
+}
+
+static PyObject *module_impersonates(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyBool_FromLong(the_engine && the_engine->config.impersonate);
+}
+
 static PyObject *module_ask_to_stop(PyObject *module, PyObject *pid) {
   (void)module;
   long number = PyLong_AsLong(pid);
@@ -223,6 +241,10 @@ static PyMethodDef methods[] = {
     {"keep", module_keep, METH_O,
      "keep(bytes, /)\n--\n\nKeep bytes for the interpreters that come later."},
     {"kept", module_kept, METH_NOARGS, "kept()\n--\n\nWhat keep() was given, or None."},
+    {"impersonates", module_impersonates, METH_NOARGS,
+     "impersonates()\n--\n\nWhether requests run as the users who ask."},
+    {"has_guests", module_has_guests, METH_NOARGS,
+     "has_guests()\n--\n\nWhether an InterpreterMap has named an interpreter."},
     {"entries", module_entries, METH_NOARGS, entries_doc},
     {NULL, NULL, 0, NULL},
 };

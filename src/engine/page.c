@@ -150,6 +150,10 @@ int pie_page_write(struct pie_call *call, struct pie_str bytes) {
 }
 
 PyObject *pie_page_input(struct pie_call *call) {
+  if (!call->page->input && call->page->ended) {
+    PyErr_SetString(PyExc_Exception, "The body cannot be read any more: the handler has ended");
+    return NULL;
+  }
   if (!call->page->input)
     call->page->input = pie_wsgi_input_new(call);
   return call->page->input;
@@ -255,6 +259,7 @@ void pie_page_serve(struct pie_call *call, const struct pie_mount *mount) {
   page_init(&page, mount);
   call->page = &page;
   PyObject *result = PyObject_CallNoArgs(mount->app);
+  page.ended = true; /* code still runs: destructors, and the text of an exception */
   if (page.input)
     pie_wsgi_input_close(page.input);
   end(call, result);

@@ -33,6 +33,7 @@ struct pie_page {
   int64_t written;  /* bytes of the body */
   bool buffered;
   bool begun;     /* status and headers are given away */
+  bool ended;     /* the handler has: the body is not read any more, and nothing is written */
   bool over;      /* the response is complete */
   bool broken;    /* it cannot be completed any more */
   bool close;     /* the connection is to be closed */

@@ -26,7 +26,7 @@ static struct pie_call *current(void) {
 /* The same to answer with. */
 static struct pie_call *current_for_output(void) {
   struct pie_call *call = current();
-  if (!call || !(call->page->over || call->page->broken))
+  if (!call || !(call->page->over || call->page->broken || call->page->ended))
     return call;
   PyErr_SetString(PyExc_Exception, "The response is complete already");
   return NULL;
@@ -335,6 +335,10 @@ static PyObject *page_run_wsgi(PyObject *module, PyObject *args) {
       get_script(call, base, &script))
     return NULL;
   struct pie_page *page = call->page;
+  if (call->start) {
+    PyErr_SetString(PyExc_Exception, "An application is answering this request already");
+    return NULL;
+  }
   if (page->begun || page->written || call->responded) {
     PyErr_SetString(PyExc_Exception, "The response has begun already");
     return NULL;
@@ -400,13 +404,20 @@ static PyObject *page_is(PyObject *module, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* Whether what is printed here belongs to a response: not that of a WSGI application. */
+static bool prints(const struct pie_call *call) {
+  const struct pie_page *page = call ? call->page : NULL;
+  return page && page->is_script && !call->start && !call->responded && !page->over &&
+         !page->broken && !page->ended;
+}
+
 /* page_print(text): True when this thread runs a script, whose output it is then. */
 static PyObject *page_print(PyObject *module, PyObject *text) {
   struct pie_call *call = pie_call_current();
   (void)module;
-  if (!call || !call->page || !call->page->is_script)
+  if (!prints(call))
     Py_RETURN_FALSE;
-  if (!(call = current_for_output()) || write_any(call, text))
+  if (write_any(call, text))
     return NULL;
   Py_RETURN_TRUE;
 }
@@ -469,6 +480,38 @@ static PyObject *page_read_source(PyObject *module, PyObject *args) {
   return result;
 }
 
+/* ---- a lock ---- */
+
+static PyObject *call_holding(PyObject *lock, PyObject *function, PyObject *argument) {
+  PyObject *result = PyObject_CallOneArg(function, argument);
+  PyObject *pending = pie_py_take_exception();
+  PyObject *released = PyObject_CallMethod(lock, "release", NULL);
+  if (!released)
+    Py_CLEAR(result);
+  else if (pending)
+    PyErr_SetObject((PyObject *)Py_TYPE(pending), pending);
+  Py_XDECREF(released);
+  Py_XDECREF(pending);
+  return result;
+}
+
+/* hold(lock, function, argument, otherwise): function(argument) with the lock; where another thread
+ * has it, and otherwise is not None, that at once. RequestTimeout comes from another thread while
+ * this one waits. After "with lock" that can be before the block has begun (3.14): then nobody
+ * would ever release it. Here no Python runs between the two. */
+static PyObject *page_hold(PyObject *module, PyObject *args) {
+  PyObject *lock, *function, *argument, *otherwise;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "OOOO:hold", &lock, &function, &argument, &otherwise))
+    return NULL;
+  PyObject *taken = PyObject_CallMethod(lock, "acquire", "i", otherwise == Py_None);
+  bool is_ours = taken == Py_True;
+  Py_XDECREF(taken);
+  if (!taken)
+    return NULL;
+  return is_ours ? call_holding(lock, function, argument) : Py_NewRef(otherwise);
+}
+
 PyMethodDef pie_page_methods[] = {
     {"Header", (PyCFunction)(void (*)(void))page_header, METH_VARARGS | METH_KEYWORDS, header_doc},
     {"Read", (PyCFunction)(void (*)(void))page_read, METH_VARARGS | METH_KEYWORDS, read_doc},
@@ -492,5 +535,8 @@ PyMethodDef pie_page_methods[] = {
      "read_source(folder, path, most, /)\n--\n\nThe bytes of a file below a folder, its true name "
      "there, and its time of change, size and number. FileNotFoundError, PermissionError, "
      "OSError."},
+    {"hold", page_hold, METH_VARARGS,
+     "hold(lock, function, argument, otherwise, /)\n--\n\nfunction(argument) with the lock, which "
+     "is waited for only where otherwise is None."},
     {NULL, NULL, 0, NULL},
 };

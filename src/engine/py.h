@@ -39,6 +39,9 @@ static inline PyObject *pie_py_take_exception(void) {
 /* Interpreters with a GIL of their own; before 3.14 they crash. */
 #define PIE_PY_CAN_ISOLATE (PY_VERSION_HEX >= 0x030e0000)
 
+/* Py_EndInterpreter is back with the GIL; the later ones give it up. */
+enum { PIE_PY_END_KEEPS_GIL = PY_VERSION_HEX < 0x030c0000 };
+
 /* Without a GIL they lock an object, while the thread runs Python; with one there is no need. */
 #if PY_VERSION_HEX < 0x030d0000
 #define Py_BEGIN_CRITICAL_SECTION(object) {

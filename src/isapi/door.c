@@ -2,6 +2,7 @@
 #include "isapi/door.h"
 
 #include "base/error.h"
+#include "base/status.h"
 #include "isapi/files.h"
 #include "isapi/response.h"
 #include "isapi/startpage.h"
@@ -181,9 +182,7 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
   pie_startpage_render(&page, failure, request->info.id, shows_details(request));
   struct pie_response_head head = {
       .status = failure->status,
-      .reason = passing   ? PIE_STR("Service Unavailable")
-                : expired ? PIE_STR("Gateway Timeout")
-                          : PIE_STR("Internal Server Error"),
+      .reason = pie_status_reason(failure->status),
       .headers = headers,
       .header_count = passing || expired ? 3 : 2,
   };
