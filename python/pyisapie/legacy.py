@@ -14,11 +14,13 @@ import stat
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pyisapie import _words, legacy_names
 from pyisapie._words import END, NAME, NUMBER, STRING, Word
 
+LOOK_MAX = 200  # words of a call that are looked at
 SOURCE_MAX = 16 * 1024 * 1024  # bytes of a file
 ENDINGS = (".py", ".pyw")
 SKIPPED = {"__pycache__", "site-packages", "node_modules"}
@@ -78,13 +80,19 @@ class Statement:
 
     def close(self, index: int) -> int:
         """The index of what closes the bracket at this index; the end when nothing does."""
-        depth = 0
-        for at in range(index, len(self.words)):
-            depth += self.words[at].is_op(*OPENING)
-            depth -= self.words[at].is_op(*CLOSING)
-            if depth == 0:
-                return at
-        return len(self.words)
+        return self._pairs.get(index, len(self.words))
+
+    @cached_property
+    def _pairs(self) -> dict[int, int]:
+        """Where brackets close that open at these indices."""
+        pairs: dict[int, int] = {}
+        opened: list[int] = []
+        for at, word in enumerate(self.words):
+            if word.is_op(*OPENING):
+                opened.append(at)
+            elif word.is_op(*CLOSING) and opened:
+                pairs[opened.pop()] = at
+        return pairs
 
     def at_top(self, start: int = 0) -> Iterator[tuple[int, Word]]:
         """The words outside brackets, from an index on."""
@@ -153,14 +161,19 @@ class Source:
         words = statement.words
         if statement.begins in ("import", "from"):
             self._read_import(statement)
-        if statement.begins == "for":
-            self.bound |= _loop_names(words)
+        if len(words) > 1 and words[1].is_op(":") and words[0].kind == NAME:
+            self.bound.add(words[0].text)  # name: type = value
         self.bound |= _targets(statement)
+        depth = 0
         for at, word in enumerate(words):
+            depth += word.is_op(*OPENING) - word.is_op(*CLOSING)
             following, before = statement[at + 1], words[at - 1] if at else _NOTHING
+            if word.is_name("for", "lambda"):
+                self.bound |= _names_until(words, at + 1, "in", ":")
             if word.kind != NAME or before.is_op("."):
                 continue
-            if following.is_op("=", ":=") or before.is_name("def", "class", "as", "global"):
+            is_set = following.is_op(":=") or (following.is_op("=") and depth == 0)
+            if is_set or before.is_name("def", "class", "as", "global"):
                 self.bound.add(word.text)
         if statement.begins in ("def", "async"):
             self.bound |= _parameters(statement)
@@ -185,10 +198,10 @@ class Source:
                     self.api.add("Http")
 
 
-def _loop_names(words: list[Word]) -> set[str]:
+def _names_until(words: list[Word], start: int, *ends: str) -> set[str]:
     found = set()
-    for word in words[1:]:
-        if word.is_name("in"):
+    for word in words[start : start + LOOK_MAX]:
+        if word.text in ends:
             break
         if word.kind == NAME:
             found.add(word.text)
@@ -240,7 +253,7 @@ PRINT_REMEDY = "write Write(...): print() goes to the log in a page with a Reque
 
 def _check_print(statement: Statement) -> Iterator[Found]:
     line, after = statement.line, statement[1]
-    if after.is_op("=", ".", ",", ":", "[", ")") and statement.begins == "print":
+    if after.is_op("=", ".", ",", ":", ")"):
         return
     if after.is_op(">>"):
         yield line, "print >>file", "write print(..., file=file)"
@@ -307,7 +320,8 @@ def _check_words(statement: Statement) -> Iterator[Found]:
                 yield word.line, "backticks", "write repr(...)"
         elif word.kind == NUMBER and re.fullmatch(r"0\d*[1-9]\d*[lL]?", word.text):
             digits = word.text.rstrip("lL").lstrip("0")
-            yield word.line, f"the octal number {word.text}", f"write 0o{digits}"
+            is_octal = set(digits) <= set("01234567")
+            yield word.line, f"the number {word.text}", f"write {'0o' * is_octal}{digits}"
         elif word.kind == NUMBER and re.fullmatch(r"(0[xXoObB])?\w*\d\w*[lL]", word.text):
             yield word.line, f"the long number {word.text}", f"write {word.text[:-1]}"
         elif word.kind == STRING and word.prefix == "ur":
@@ -359,6 +373,8 @@ def _check_name(source: Source, statement: Statement, at: int) -> Iterator[Found
             no_arguments = statement[at + 2].is_op(")")
             if no_arguments or word.text not in legacy_names.WITHOUT_ARGUMENTS:
                 yield word.line, f".{word.text}()", remedy
+        elif word.text in ("encode", "decode") and after.is_op("("):
+            yield from _check_codec(statement, at)
         elif word.text == "softspace":
             yield word.line, ".softspace", "there is none: print() has sep and end"
         elif word.text == "keys" and after.is_op("(") and statement[at + 3].is_op("["):
@@ -372,11 +388,24 @@ def _check_name(source: Source, statement: Statement, at: int) -> Iterator[Found
         if remedy and word.text in source.modules:
             yield word.line, dotted, remedy
         return
+    if word.text == "map" and after.is_op("(") and statement[at + 2].is_name("None"):
+        yield word.line, "map(None, ...)", "write list(...), or zip(...)"
+    if word.text == "cmp" and after.is_op("="):
+        yield word.line, "sorting by cmp", "write key=functools.cmp_to_key(...)"
     remedy = legacy_names.NAMES.get(word.text)
     if not remedy and after.is_op("("):
         remedy = legacy_names.CALLS.get(word.text)
     if remedy and statement.begins not in ("import", "from"):
         yield word.line, word.text, remedy
+
+
+def _check_codec(statement: Statement, at: int) -> Iterator[Found]:
+    word, owner, codec = statement[at], statement[at - 2] if at > 1 else _NOTHING, statement[at + 2]
+    name = codec.text.strip("\"'").lower() if codec.kind == STRING else ""
+    if name in legacy_names.CODECS:
+        yield word.line, f".{word.text}({name!r})", legacy_names.CODECS[name]
+    elif word.text == "decode" and owner.kind == STRING and "b" not in owner.prefix:
+        yield word.line, "a text that is decoded", "it is decoded already: leave .decode() out"
 
 
 def _check_defined(source: Source, statement: Statement) -> Iterator[Found]:
@@ -410,7 +439,7 @@ def _arguments(statement: Statement, opening: int) -> list[list[Word]]:
     """What stands between the commas of a call."""
     found: list[list[Word]] = [[]]
     depth = 0
-    for at in range(opening + 1, statement.close(opening)):
+    for at in range(opening + 1, min(statement.close(opening), opening + LOOK_MAX)):
         word = statement[at]
         depth += word.is_op(*OPENING) - word.is_op(*CLOSING)
         if depth == 0 and word.is_op(","):
