@@ -11,6 +11,7 @@ import codecs
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -432,6 +433,30 @@ def _names(source: Source) -> Iterator[Found]:
                 yield from _check_name(source, statement, at)
 
 
+LISTS = ("keys", "values", "items", "map", "filter", "zip", "range")
+OF_LISTS = ("sort", "reverse", "append", "remove", "insert")
+
+
+def _lists(source: Source) -> Iterator[Found]:
+    """Names for what was a list once, and is used as one: keys = d.keys(); keys.sort()."""
+    names: dict[str, str] = {}
+    for statement in source.statements:
+        words = statement.words
+        if len(words) > 4 and words[0].kind == NAME and words[1].is_op("="):
+            opening = next((at for at, word in enumerate(words) if word.is_op("(")), 0)
+            maker = words[opening - 1].text if opening > 2 else ""
+            ends = statement.close(opening) == len(words) - 1
+            if ends and maker in LISTS and maker not in source.bound:
+                names[words[0].text] = maker
+            else:
+                names.pop(words[0].text, None)
+        for at, word in enumerate(words):
+            maker = names.get(word.text, "") if word.kind == NAME else ""
+            if maker and statement[at + 1].is_op(".") and statement[at + 2].text in OF_LISTS:
+                remedy = f"{maker}() gives no list: write list(...), or sorted(...)"
+                yield word.line, f"{word.text}.{statement[at + 2].text}()", remedy
+
+
 # ---- the page API ----
 
 
@@ -636,6 +661,7 @@ def check_source(data: bytes) -> list[Found]:
     if not found:
         found += _check_parse(text)
     found += _names(source)
+    found += _lists(source)
     found += _api(source, bool(found))
     return sorted(set(found))
 
@@ -652,6 +678,32 @@ def _check_place(path: Path) -> Iterator[Found]:
         yield 1, "a module that hides PyISAPIe's", "remove it"
 
 
+def _is_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+
+
+def _is_package(folder: Path) -> bool:
+    return folder.name == "Http" or (folder / "__init__.py").is_file()
+
+
+def _check_relative(path: Path, data: bytes) -> Iterator[Found]:
+    """Imports of modules that lie beside this one in its package, as Python 2 found them."""
+    folder = top = path.absolute().parent
+    if not _is_package(folder):
+        return
+    while _is_package(top) and top != top.parent:
+        top = top.parent
+    for statement in Source(_decode(data)[0].replace("\r\n", "\n").replace("\r", "\n")).statements:
+        if statement.begins not in ("import", "from"):
+            continue
+        modules = [statement[1].text] if statement.begins == "from" else _imported(statement)
+        for name in {module.partition(".")[0] for module in modules}:
+            is_elsewhere = name in sys.stdlib_module_names or _is_module(top, name)
+            if name.isidentifier() and not is_elsewhere and _is_module(folder, name):
+                remedy = f"write from . import {name}, or its whole name"
+                yield statement.line, f"import of {name} out of the same package", remedy
+
+
 def _check_file(path: Path) -> list[Found]:
     if BINARIES.fullmatch(path.name):
         remedy = "it is for another Python: remove it, and have the server load the new extension"
@@ -665,7 +717,7 @@ def _check_file(path: Path) -> list[Found]:
         return [(1, f"this cannot be read ({error.strerror})", "give this account the right to")]
     if len(data) > SOURCE_MAX:
         return [(1, "this is too large for a page", f"keep it below {SOURCE_MAX >> 20} MiB")]
-    return [*_check_place(path), *check_source(data)]
+    return sorted({*_check_place(path), *check_source(data), *_check_relative(path, data)})
 
 
 def _files(top: Path) -> Iterator[Path]:
