@@ -94,6 +94,16 @@ def ratio(work: str, peer: str, of: Of = cpu, ours: str = OURS) -> Value:
     return value
 
 
+def ratio_of_works(work: str, other: str) -> Value:
+    """Both by ours."""
+
+    def value(results: Results) -> float | None:
+        mine, theirs = (results.figures.get(name, {}).get(OURS, []) for name in (work, other))
+        return paired(mine, theirs)
+
+    return value
+
+
 def ratio_to_best(work: str, peers: tuple[str, ...] = PEERS, of: Of = cpu,
                   highest: bool = False) -> Value:  # fmt: skip
     def value(results: Results) -> float | None:
@@ -151,6 +161,7 @@ GOALS = (
     Goal("Django page: CPU, of the best peer's", 1.00, ratio_to_best("django")),
     Goal("Django page: CPU, of Granian's", 0.90, ratio("django", "granian")),
     Goal("Django page: CPU, of gunicorn's", 0.90, ratio("django", "gunicorn")),
+    Goal("a page's hello: CPU, of WSGI's", 1.10, ratio_of_works("page", "wsgi")),
     Goal("mixed: p99 of the fast, of the best threaded peer's", 0.25,
          ratio_to_best("mixed", THREADED, p99)),
     Goal("mixed: rate of the CPU requests, of the best threaded peer's", 0.85,

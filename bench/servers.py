@@ -44,6 +44,8 @@ class Server:
             raise MissingError(f"{self.package} is not installed") from None
 
     def does(self, work: Work) -> bool:
+        if work.ours and self.name != OURS:
+            return False
         return work.apache == self.apache and (not self.only or work.name in self.only)
 
 

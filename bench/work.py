@@ -15,6 +15,7 @@ from bench.paths import APPS, BUILD
 HELLO_APP = "work:app"
 IDLE_APP = "hello:app"
 PAGE_APP = "page.wsgi:application"
+BOTH_APP = "/=hello:app,/pages=./pages/"  # WSGI and a page of the original's API in one process
 HELLO = b"Hello, world!\n"
 FILE = BUILD / "file"  # the file of the work "file"
 FILE_BODY = b"z" * 1_000_000
@@ -34,6 +35,7 @@ class Work:
     headers: tuple[str, ...] = ()
     beside: tuple[Work, ...] = field(default=())  # loads that run at the same time
     apache: bool = False  # of the servers in httpd, and not of the others
+    ours: bool = False  # there is nothing like it in others
 
     @property
     def body_file(self) -> Path:
@@ -71,6 +73,8 @@ def all_work() -> list[Work]:
         Work("file", "File of 1 MB", "/file", FILE_BODY, 16),
         Work("django", "Django page with session", body=page, connections=16, app=PAGE_APP,
              headers=(f"Cookie: {cookie}",)),
+        Work("wsgi", "Hello by WSGI, beside pages", app=BOTH_APP, ours=True),
+        Work("page", "Hello by a page's Write()", "/pages/hello.py", app=BOTH_APP, ours=True),
         Work("mixed", "Mixed load, the fast requests", connections=16, beside=(cpu, sleep)),
         Work("apache", "Hello in httpd, 32 connections", connections=32, apache=True),
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from harness.browser import Page
 
 pytestmark = pytest.mark.browser
 
+
 @pytest.fixture
 def page(driver: Any, servers: Any, server: str) -> Page:
     """The demo site of each host in the browser."""

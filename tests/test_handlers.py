@@ -59,6 +59,21 @@ def test_the_site_has_a_handler(serve: Start, tmp_path: Path) -> None:
     assert site.get("/static/nope.txt").status == 404
 
 
+def test_a_handler_before_the_pages(serve: Start, tmp_path: Path) -> None:
+    handler = """
+from Http import Env, Pages, Write
+def Request():
+    if Env.URL == "/status":
+        return Write("well")
+    return Pages.Request()
+"""
+    root = site_of(tmp_path, Http_Isapi=handler)
+    (root / "www" / "page.py").write_text("from Http import Write\ndef Request(): Write('page')")
+    site = serve("./www", root=root).site("ours")
+    assert site.get("/status").body == b"well"
+    assert site.get("/page.py").body == b"page"
+
+
 def test_a_handler_at_a_mount(serve: Start, tmp_path: Path) -> None:
     root = site_of(
         tmp_path,
@@ -337,6 +352,7 @@ numbers = itertools.count(1)
 def next():
     return numbers.__next__()
 """
+
 
 @main_only
 def test_an_interpreter_for_each_site(serve: Start, tmp_path: Path) -> None:

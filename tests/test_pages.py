@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import Any
 import pytest
 from harness import windows
 from harness.client import NoResponse, Response
+from harness.paths import command
 from harness.serve import Serve
 from harness.site import IIS, Site, query
 
@@ -127,9 +132,8 @@ def test_what_does_not_fit_is_a_stream(pages: Site) -> None:
 
 def test_a_stream_for_http_1_0(pages: Site) -> None:
     with pages.client() as client:
-        client.send(
-            f"GET /api.py{query(do='large', parts=132)} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n".encode()
-        )
+        target = "/api.py" + query(do="large", parts=132)
+        client.send(f"GET {target} HTTP/1.0\r\nHost: {pages.host}\r\n\r\n".encode())
         response = client.response()
     assert response.header("Transfer-Encoding") is None
     assert len(response.body) == 132000
@@ -422,17 +426,47 @@ def test_a_page_is_loaded_again_when_it_changes(
             time.sleep(0.1)
 
 
-@pytest.mark.skipif(windows.NAME is not None, reason="modes of files are POSIX's")
+@pytest.mark.skipif(bool(windows.NAME), reason="modes of files are POSIX's")
 def test_a_page_that_may_not_be_read(serve: Callable[..., Serve], tmp_path: Path) -> None:
-    import os
-
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    root = tmp_path / "root"
-    root.mkdir()
+    """By a server that is not root, who may read everything."""
+    root = Path(tempfile.mkdtemp(prefix="pages-"))  # tmp_path is its owner's only
+    root.chmod(0o755)
     (root / "page.py").write_text("print('must not be served')\n")
     (root / "page.py").chmod(0)
-    assert serve("./", root=root).site("ours").get("/page.py").status == 403
+    before = ["setpriv", "--reuid=nobody", "--clear-groups"] if os.geteuid() == 0 else []
+    if before and subprocess.run([*before, command(), "--version"], check=False).returncode:
+        pytest.skip("nobody may not run this Python")
+    try:
+        site = serve("./", root=root, before=before, cwd=root).site("ours")
+        assert site.get("/page.py").status == 403
+    finally:
+        shutil.rmtree(root)
+
+
+def test_a_page_that_misses_a_file_is_there_itself(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "page.py").write_text("open('nowhere')\nRequest = None\n")
+    assert serve("./", root=root).site("ours").get("/page.py").status == 500
+
+
+def test_a_page_that_is_loaded_slowly_holds_up_no_other(
+    serve: Callable[..., Serve], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    slow = "import time\ntime.sleep(3)\nfrom Http import Write\ndef Request(): Write('slow')\n"
+    (root / "slow.py").write_text(slow)
+    (root / "page.py").write_text("from Http import Write\ndef Request(): Write('page')\n")
+    site = serve("./", root=root).site("ours")
+    with site.client() as one, site.client() as other:
+        one.start("GET", "/slow.py")
+        begin = time.monotonic()
+        while time.monotonic() < begin + 2:
+            assert other.get("/page.py").body == b"page"
+        assert one.response().body == b"slow"
 
 
 def test_no_such_folder(serve: Callable[..., Serve], tmp_path: Path) -> None:

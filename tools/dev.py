@@ -387,7 +387,8 @@ def under_wine(name: str, arguments: Sequence[str], more: dict[str, str]) -> Non
     if not stamp.is_file() or stamp.read_text() != text:
         say(f"installing {wanted.relative_to(ROOT)} for Windows")
         # pip judges conditions on the version by the Python that runs it
-        other = environment_of(name.replace("windows", "linux"))
+        own = "{}.{}".format(*sys.version_info) == version  # then there may be no part of it
+        other = machine() if own else environment_of(name.replace("windows", "linux"))
         other.install("tools", ROOT / "tools" / "requirements.txt")
         run(other.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade",
             "--platform", "win_amd64", "--python-version", version, "--only-binary=:all:",

@@ -67,7 +67,8 @@ def Handler(Map: dict[str, Any]) -> Callable[[], object]:
         found = resolver.find(Env.URL)
         if found is None:
             Header("Content-Type: text/plain; charset=utf-8", Status=404)
-            return Write(NOT_FOUND)
+            Write(NOT_FOUND)
+            return None
         function, arguments = found
         return function(*arguments)
 

@@ -213,14 +213,21 @@ def _assigns(source: bytes, file: str, name: str) -> bool:
 # ---- a document root ----
 
 
+class _Place:
+    """Where a file's page is, and who loads it."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.page: Page | None = None
+
+
 class Pages:
     """A folder whose .py files are pages, and the settings of its responses."""
 
     def __init__(self, folder: str, config: ModuleType) -> None:
         self.folder = folder
+        self._places: dict[str, _Place] = {}  # by the file's name in the folder
         self._package = f"/{config.__name__.partition('.')[0]}/".lower()  # it may lie there, too
-        self._lock = RLock()
-        self._pages: dict[str, Page] = {}  # by the file's name in the folder
         self._names: dict[str, Page] = {}  # by path
         self._look_seconds = 0.0 if getattr(config, "Debug", False) else LOOK_SECONDS
         self.interpreter_map = getattr(config, "InterpreterMap", None)
@@ -262,11 +269,14 @@ class Pages:
             return answer(404, MISSING)
         target = name + "index.py" if name.endswith("/") else name
         try:
-            page = self._load(target)
+            source, file, *stamp = _engine.read_source(
+                self.folder, target.removeprefix("/").encode("latin-1"), SOURCE_MAX
+            )
         except FileNotFoundError:
             return True if name.endswith("/") else answer(404, MISSING)
         except PermissionError:
             return answer(403, FORBIDDEN)
+        page = self._current(file, source, stamp)
         if name == path:
             if len(self._names) >= NAMES_MAX:
                 self._names.clear()
@@ -290,20 +300,15 @@ class Pages:
         query = _engine.Env.QUERY_STRING
         return _engine.Header(f"Location: {url}{'?' * bool(query)}{query}", Status=301)
 
-    def _load(self, target: str) -> Page:
-        with self._lock:
-            page = self._read(target)
+    def _current(self, file: str, source: bytes, stamp: list[int]) -> Page:
+        """The page of a file, which is loaded anew if that has changed; others go on meanwhile."""
+        place = self._places.setdefault(file, _Place())
+        with place.lock:
+            page = place.page
+            if page is None or page.stamp != stamp or page.source != source:
+                path = os.path.join(self.folder, *file.split("/"))
+                page = place.page = Page(path, stamp, source, file)
             page.look_at = time.monotonic() + self._look_seconds
-            return page
-
-    def _read(self, target: str) -> Page:
-        """The page in a file, read anew if it has changed."""
-        path = target.removeprefix("/").encode("latin-1")
-        source, name, *stamp = _engine.read_source(self.folder, path, SOURCE_MAX)
-        page = self._pages.get(name)
-        if page is None or page.stamp != stamp or page.source != source:
-            file = os.path.join(self.folder, *name.split("/"))
-            page = self._pages[name] = Page(file, stamp, source, name)
         return page
 
 

@@ -114,8 +114,8 @@ def log_crashes(path: str) -> None:
 def _start_environ(is_main: bool) -> None:
     """An interpreter that a site has for itself begins with the environment that the process had.
 
-    What other sites have set since is theirs: os.environ belongs to an interpreter. (What C code and
-    programs that are started see is the process's, which all have in common.)
+    What other sites have set since is theirs: os.environ belongs to an interpreter. (What C code
+    and programs that are started see is the process's, which all have in common.)
     """
     kept = None if is_main else _engine.kept()
     own = os.environ._data  # type: ignore[attr-defined]

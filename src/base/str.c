@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct pie_str pie_str_from(const char *text) {
@@ -152,4 +153,30 @@ bool pie_str_is_token(struct pie_str text) {
       return false;
   }
   return text.n > 0;
+}
+
+char *pie_str_copy(struct pie_str text) {
+  char *out = malloc(text.n + 1);
+  if (!out)
+    return NULL;
+  if (text.n)
+    memcpy(out, text.p, text.n);
+  out[text.n] = '\0';
+  return out;
+}
+
+int pie_str_copy_to(struct pie_str *out, struct pie_str text) {
+  *out = (struct pie_str){pie_str_copy(text), text.n};
+  return out->p ? 0 : -PIE_ENOMEM;
+}
+
+void pie_str_free(struct pie_str copy) { free((void *)(uintptr_t)copy.p); }
+
+bool pie_str_is_field_value(struct pie_str text) {
+  for (size_t i = 0; i < text.n; i++) {
+    unsigned char c = (unsigned char)text.p[i];
+    if ((c < 0x20 && c != '\t') || c == 0x7f)
+      return false;
+  }
+  return true;
 }

@@ -36,6 +36,15 @@ size_t pie_str_percent_decode(struct pie_str text, char *out);
 /* Resolves "." and ".." segments of an absolute path in place (RFC 3986, 5.2.4); new length. */
 size_t pie_str_remove_dots(char *path, size_t length);
 
+/* A NUL-terminated copy to be freed, or NULL; and with its length: 0 or -PIE_ENOMEM. */
+char *pie_str_copy(struct pie_str text);
+int pie_str_copy_to(struct pie_str *out, struct pie_str text);
+void pie_str_free(struct pie_str copy);
+
+/* No CR, LF, NUL or other control characters but tabs: with them an application's input could write
+ * headers (RFC 9110, 5.5). */
+bool pie_str_is_field_value(struct pie_str text);
+
 /* Characters of a token (RFC 9110, 5.6.2). */
 bool pie_str_is_token(struct pie_str text);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/call.h"
+#include "engine/text.h"
 #include "engine/wsgi.h"
 #include "platform/platform.h"
 
@@ -50,30 +51,6 @@ PyDoc_STRVAR(header_doc,
              "when the headers have been sent already, ValueError for what cannot be a header or "
              "a status.\n\nHeader(['Content-Type: text/csv', 'Cache-Control: no-store'])\n"
              "Header('Location: /login', Status=302)");
-
-static bool is_clean(struct pie_str text) {
-  for (size_t i = 0; i < text.n; i++) {
-    unsigned char c = (unsigned char)text.p[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f)
-      return false;
-  }
-  return true;
-}
-
-/* The bytes of a str that fits latin-1, without a copy. */
-static int latin1_of(PyObject *object, const char *what, struct pie_str *out) {
-  if (!PyUnicode_Check(object)) {
-    PyErr_Format(PyExc_TypeError, "%s must be str, not %.100s", what, Py_TYPE(object)->tp_name);
-    return -1;
-  }
-  if (PyUnicode_KIND(object) != PyUnicode_1BYTE_KIND) {
-    PyErr_Format(PyExc_ValueError, "%s %R has characters outside latin-1", what, object);
-    return -1;
-  }
-  *out = (struct pie_str){(const char *)PyUnicode_1BYTE_DATA(object),
-                          (size_t)PyUnicode_GET_LENGTH(object)};
-  return 0;
-}
 
 static void remember_charset(struct pie_page *page, struct pie_str type) {
   page->charset[0] = '\0';
@@ -141,13 +118,13 @@ static int add_header(struct pie_page *page, struct pie_str name, struct pie_str
 
 static int take_line(struct pie_page *page, PyObject *line) {
   struct pie_str text;
-  if (latin1_of(line, "a header", &text))
+  if (pie_text_bytes(line, "a header", &text))
     return -1;
   while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
     text.n--;
   struct pie_str value = text;
   struct pie_str name = pie_str_cut(&value, ':');
-  if (name.n == text.n || !pie_str_is_token(name) || !is_clean(value)) {
+  if (name.n == text.n || !pie_str_is_token(name) || !pie_str_is_field_value(value)) {
     PyErr_Format(PyExc_ValueError, "a header must look like 'Name: value', not %R", line);
     return -1;
   }
@@ -172,10 +149,10 @@ static int take_lines(struct pie_page *page, PyObject *header) {
 
 static int take_reason(struct pie_page *page, PyObject *reason) {
   struct pie_str text;
-  if (latin1_of(reason, "a reason", &text))
+  if (pie_text_bytes(reason, "a reason", &text))
     return -1;
   pie_buf_clear(&page->reason);
-  if (!is_clean(text) || pie_buf_add(&page->reason, text))
+  if (!pie_str_is_field_value(text) || pie_buf_add(&page->reason, text))
     return failed(PyExc_ValueError, "the reason must be one line of at most 256 characters");
   return 0;
 }
@@ -340,7 +317,7 @@ static Py_ssize_t script_of(const struct pie_call *call, struct pie_str base) {
 
 static int get_script(struct pie_call *call, PyObject *base, Py_ssize_t *script) {
   struct pie_str text;
-  if (latin1_of(base, "Base", &text))
+  if (pie_text_bytes(base, "Base", &text))
     return -1;
   if (!text.n || text.p[0] != '/')
     return failed(PyExc_ValueError, "Base must begin with a slash");

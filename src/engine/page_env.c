@@ -8,14 +8,11 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/call.h"
+#include "engine/text.h"
 
 #include <string.h>
 
 enum { VALUE_MAX = 64 * 1024, NAME_MAX_BYTES = 256 };
-
-static PyObject *latin1(struct pie_str text) {
-  return PyUnicode_DecodeLatin1(text.p, (Py_ssize_t)text.n, NULL);
-}
 
 /* ---- what the request itself has ---- */
 
@@ -47,7 +44,7 @@ static const struct pie_str *plain_field(const struct pie_request_info *info, co
 }
 
 static PyObject *join(struct pie_str a, struct pie_str b) {
-  PyObject *text = latin1(a), *more = text ? latin1(b) : NULL;
+  PyObject *text = pie_text_new(a), *more = text ? pie_text_new(b) : NULL;
   if (more)
     PyUnicode_Append(&text, more);
   else
@@ -79,11 +76,11 @@ static PyObject *own_variable(const struct pie_call *call, const char *name, boo
   const struct pie_str *field = plain_field(info, name);
   *known = true;
   if (field)
-    return latin1(*field);
+    return pie_text_new(*field);
   if (strcmp(name, "SCRIPT_NAME") == 0)
     return join(info->script_name, script);
   if (strcmp(name, "PATH_INFO") == 0)
-    return latin1(path_from(call, call->page->script));
+    return pie_text_new(path_from(call, call->page->script));
   if (strcmp(name, "URL") == 0)
     return join(info->script_name, info->path_info);
   if (strcmp(name, "SCRIPT_TRANSLATED") == 0 || strcmp(name, "PATH_TRANSLATED") == 0)
@@ -118,7 +115,7 @@ static PyObject *header_value(const struct pie_request_info *info, struct pie_st
     const struct pie_header *header = &info->headers[i];
     if (!is_header(header->name, wanted))
       continue;
-    PyObject *text = latin1(header->value);
+    PyObject *text = pie_text_new(header->value);
     if (value && text)
       Py_SETREF(text, PyUnicode_FromFormat(is_cookie ? "%U; %U" : "%U,%U", value, text));
     Py_XSETREF(value, text);
@@ -145,7 +142,7 @@ static PyObject *extra_or_server(struct pie_call *call, const char *name) {
   const struct pie_request_info *info = call->info;
   for (size_t i = 0; i < info->extra_count; i++) {
     if (pie_str_equal(info->extras[i].name, pie_str_from(name)))
-      return latin1(info->extras[i].value);
+      return pie_text_new(info->extras[i].value);
   }
   if (!pie_call_enter(call)) {
     pie_call_leave(call);

@@ -16,9 +16,7 @@
 
 #include <internal/pycore_runtime.h>
 
-void pie_py_bind(PyThreadState *state) {
-  PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, state);
-}
+void pie_py_bind(PyThreadState *state) { PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, state); }
 
 #else
 

@@ -21,25 +21,10 @@ struct pie_log_origin pie_site_origin(const struct pie_site *site) {
   return (struct pie_log_origin){PIE_STR(""), site->app, site->root, site->config};
 }
 
-static char *copy(struct pie_str text) {
-  char *out = malloc(text.n + 1);
-  if (!out)
-    return NULL;
-  if (text.n)
-    memcpy(out, text.p, text.n);
-  out[text.n] = '\0';
-  return out;
-}
-
-static int copy_to(struct pie_str *out, struct pie_str text) {
-  *out = (struct pie_str){copy(text), text.n};
-  return out->p ? 0 : -PIE_ENOMEM;
-}
-
 static void site_free(struct pie_site *site) {
-  free((void *)(uintptr_t)site->app.p);
-  free((void *)(uintptr_t)site->root.p);
-  free((void *)(uintptr_t)site->config.p);
+  pie_str_free(site->app);
+  pie_str_free(site->root);
+  pie_str_free(site->config);
   free(site);
 }
 
@@ -48,8 +33,8 @@ static struct pie_site *site_new(const struct pie_request_info *info) {
   if (!site)
     return NULL;
   site->key = info->site;
-  if (copy_to(&site->app, info->app) || copy_to(&site->root, info->root) ||
-      copy_to(&site->config, info->config)) {
+  if (pie_str_copy_to(&site->app, info->app) || pie_str_copy_to(&site->root, info->root) ||
+      pie_str_copy_to(&site->config, info->config)) {
     site_free(site);
     return NULL;
   }
@@ -100,7 +85,9 @@ static const struct pie_failure too_slow = {
               "setting start-timeout.",
 };
 
-static const char *copy_text(const char *text) { return text ? copy(pie_str_from(text)) : NULL; }
+static const char *copy_text(const char *text) {
+  return text ? pie_str_copy(pie_str_from(text)) : NULL;
+}
 
 static struct pie_failure failure_copy(const struct pie_failure *from) {
   return (struct pie_failure){
@@ -210,7 +197,7 @@ const struct pie_mount *pie_site_route(const struct pie_site *site, struct pie_s
 static char *text_at(PyObject *tuple, Py_ssize_t index) {
   Py_ssize_t n;
   const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(tuple, index), &n);
-  return text ? copy((struct pie_str){text, (size_t)n}) : NULL;
+  return text ? pie_str_copy((struct pie_str){text, (size_t)n}) : NULL;
 }
 
 /* What a pyisapie._pages.Pages says of itself. */
@@ -231,7 +218,7 @@ static int read_pages(PyObject *pages, struct pie_mount *mount) {
     Py_INCREF(mount->default_headers);
     Py_INCREF(mount->static_headers);
     mount->interpreter_map = map == Py_None ? NULL : Py_NewRef(map);
-    mount->folder = copy(pie_str_from(folder));
+    mount->folder = pie_str_copy(pie_str_from(folder));
   }
   Py_XDECREF(settings);
   return good && mount->folder ? 0 : -1;
@@ -242,7 +229,7 @@ static int read_mount(PyObject *tuple, struct pie_mount *mount) {
   if (!PyArg_ParseTuple(tuple, "O!O|O", &PyUnicode_Type, &path, &app, &pages))
     return -1;
   const char *text = PyUnicode_AsUTF8(path);
-  mount->path = text ? copy(pie_str_from(text)) : NULL;
+  mount->path = text ? pie_str_copy(pie_str_from(text)) : NULL;
   if (!mount->path)
     return -1;
   mount->length = strlen(mount->path);
@@ -273,7 +260,7 @@ static struct pie_failure read_failure(PyObject *answer) {
   }
   PyErr_Clear();
   if (!failure.summary)
-    failure.summary = copy(PIE_STR("The application could not be loaded."));
+    failure.summary = pie_str_copy(PIE_STR("The application could not be loaded."));
   return failure;
 }
 

@@ -8,6 +8,7 @@
  * the two nobody else runs Python; where there is no GIL nothing is kept.
  */
 #include "base/str.h"
+#include "engine/text.h"
 #include "engine/wsgi.h"
 
 #include <string.h>
@@ -121,17 +122,13 @@ static struct pie_header_key *find_header(struct pie_state *state, struct pie_st
   return NULL;
 }
 
-static PyObject *latin1(struct pie_str text) {
-  return PyUnicode_DecodeLatin1(text.p, (Py_ssize_t)text.n, NULL);
-}
-
 /* Texts that are the same from request to request are made once: *kept is the one made last. */
 static PyObject *kept_latin1(PyObject **kept, struct pie_str text) {
   if (!PIE_PY_HAS_GIL || text.n > PIE_KEPT_MAX)
-    return latin1(text);
+    return pie_text_new(text);
   if (!*kept || (size_t)PyUnicode_GET_LENGTH(*kept) != text.n ||
       memcmp(PyUnicode_1BYTE_DATA(*kept), text.p, text.n) != 0) {
-    PyObject *made = latin1(text);
+    PyObject *made = pie_text_new(text);
     if (!made)
       return NULL;
     Py_XSETREF(*kept, made);
@@ -149,7 +146,7 @@ static int put(PyObject *env, PyObject *key, PyObject *value) {
 }
 
 static int put_text(PyObject *env, PyObject *key, struct pie_str text) {
-  return put(env, key, latin1(text));
+  return put(env, key, pie_text_new(text));
 }
 
 static int put_if(PyObject *env, PyObject *key, struct pie_str text) {
@@ -168,7 +165,7 @@ static int keep(struct pie_state *state, enum pie_kept slot, PyObject *key, stru
   if (before && (size_t)PyUnicode_GET_LENGTH(before) == text.n &&
       memcmp(PyUnicode_1BYTE_DATA(before), text.p, text.n) == 0)
     return 0;
-  PyObject *made = latin1(text);
+  PyObject *made = pie_text_new(text);
   if (!made || PyDict_SetItem(state->template, key, made)) {
     Py_XDECREF(made);
     return -1;
@@ -224,7 +221,7 @@ static int put_header(struct pie_state *state, PyObject *env, const struct pie_h
   PyObject *key = known ? Py_NewRef(known->key) : make_key(header->name.p, header->name.n);
   PyObject *value = !key    ? NULL
                     : known ? kept_latin1(&known->last, header->value)
-                            : latin1(header->value);
+                            : pie_text_new(header->value);
   int err = value ? join_header(env, key, header->name, &value) : -1;
   err = err ? err : PyDict_SetItem(env, key, value);
   Py_XDECREF(key);
@@ -251,8 +248,8 @@ static int put_extras(struct pie_call *call, PyObject *env) {
   const struct pie_request_info *info = call->info;
   int err = 0;
   for (size_t i = 0; i < info->extra_count && !err; i++) {
-    PyObject *key = latin1(info->extras[i].name);
-    err = key ? put(env, key, latin1(info->extras[i].value)) : -1;
+    PyObject *key = pie_text_new(info->extras[i].name);
+    err = key ? put(env, key, pie_text_new(info->extras[i].value)) : -1;
     Py_XDECREF(key);
   }
   return err;
@@ -272,8 +269,8 @@ static int put_body(struct pie_call *call, PyObject *env, PyObject *input) {
 static int put_script_name(PyObject *env, PyObject *key, struct pie_str host, struct pie_str ours) {
   if (!host.n && !ours.n)
     return 0;
-  PyObject *name = latin1(host);
-  PyObject *more = name ? latin1(ours) : NULL;
+  PyObject *name = pie_text_new(host);
+  PyObject *more = name ? pie_text_new(ours) : NULL;
   if (more)
     PyUnicode_Append(&name, more);
   else
@@ -287,10 +284,11 @@ static int put_path(struct pie_call *call, PyObject *env, size_t script) {
   const struct pie_request_info *info = call->info;
   struct pie_str mount = {info->path_info.p, script};
   struct pie_str rest = {info->path_info.p + script, info->path_info.n - script};
-  PyObject *path = latin1(rest);
+  PyObject *path = pie_text_new(rest);
   if (!path)
     return -1;
-  PyObject *target = pie_str_equal(rest, info->target) ? Py_NewRef(path) : latin1(info->target);
+  PyObject *target =
+      pie_str_equal(rest, info->target) ? Py_NewRef(path) : pie_text_new(info->target);
   int err = PyDict_SetItem(env, s->s_path_info, path);
   Py_DECREF(path);
   err = put(env, s->s_request_uri, target) || err;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/call.h"
 #include "engine/page.h"
+#include "engine/text.h"
 #include "engine/wsgi.h"
 
 enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
@@ -18,28 +19,11 @@ typedef struct {
   atomic_bool busy;      /* a thread is in write(), without the lock */
 } PieWsgiStart;
 
-/* The bytes of a str that fits latin-1, without a copy. */
-static int text_of(PyObject *object, const char *what, struct pie_str *out) {
-  if (!PyUnicode_Check(object)) {
-    PyErr_Format(PyExc_TypeError, "%s must be str, not %.100s", what, Py_TYPE(object)->tp_name);
-    return -1;
-  }
-  if (PyUnicode_KIND(object) != PyUnicode_1BYTE_KIND) {
-    PyErr_Format(PyExc_ValueError,
-                 "%s %R has characters outside latin-1: PEP 3333 wants bytes decoded as latin-1",
-                 what, object);
-    return -1;
-  }
-  *out = (struct pie_str){(const char *)PyUnicode_1BYTE_DATA(object),
-                          (size_t)PyUnicode_GET_LENGTH(object)};
-  return 0;
-}
-
 /* "200 OK" */
 static int parse_status(PyObject *object, struct pie_response_head *head) {
   struct pie_str text;
   int64_t code = 0;
-  if (text_of(object, "the status", &text))
+  if (pie_text_bytes(object, "the status", &text))
     return -1;
   struct pie_str digits = {text.p, text.n < 3 ? text.n : 3};
   bool good = text.n >= 3 && pie_str_to_int64(digits, &code) == 0 && code >= 100 &&
@@ -58,8 +42,8 @@ static int parse_header(PyObject *pair, struct pie_header *out) {
     PyErr_Format(PyExc_TypeError, "a header must be a tuple (name, value), not %R", pair);
     return -1;
   }
-  return text_of(PyTuple_GET_ITEM(pair, 0), "a header's name", &out->name) ||
-                 text_of(PyTuple_GET_ITEM(pair, 1), "a header's value", &out->value)
+  return pie_text_bytes(PyTuple_GET_ITEM(pair, 0), "a header's name", &out->name) ||
+                 pie_text_bytes(PyTuple_GET_ITEM(pair, 1), "a header's value", &out->value)
              ? -1
              : 0;
 }

@@ -41,16 +41,6 @@ static int complain(struct pie_request *request, int code, const char *what, str
   return code;
 }
 
-/* Field values carry no CR, LF or NUL: with them an application's input could write headers. */
-static bool is_clean(struct pie_str text) {
-  for (size_t i = 0; i < text.n; i++) {
-    unsigned char c = (unsigned char)text.p[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f)
-      return false;
-  }
-  return true;
-}
-
 /* Fields that belong to the connection, which is the host's (RFC 9110, 7.6.1; PEP 3333). */
 static bool is_hop_by_hop(struct pie_str name) {
   static const struct pie_str names[] = {PIE_STR_INIT("Connection"),
@@ -86,7 +76,7 @@ static int take_header(struct pie_request *request, const struct pie_header *hea
   size_t limit = pie_door_quirks(request->door)->header_line_max;
   if (!pie_str_is_token(header->name))
     return complain(request, -PIE_EINVAL, "not a header name", header->name);
-  if (!is_clean(header->value))
+  if (!pie_str_is_field_value(header->value))
     return complain(request, -PIE_EINVAL, "a control character in the value of", header->name);
   if (limit && header->name.n + header->value.n + 4 > limit)
     return complain(request, -PIE_ETOOBIG, "too long for httpd's mod_isapi (8 KiB a line)",
@@ -172,7 +162,7 @@ int pie_response_take(struct pie_request *request, const struct pie_response_hea
     return -PIE_ESTATE;
   if (head->status < 100 || head->status > 999)
     return complain(request, -PIE_EINVAL, "the status must be from 100 to 999", PIE_STR(""));
-  if (!is_clean(head->reason))
+  if (!pie_str_is_field_value(head->reason))
     return complain(request, -PIE_EINVAL, "a control character in the status", PIE_STR(""));
   pie_buf_clear(&response->status_text);
   pie_buf_clear(&response->headers);

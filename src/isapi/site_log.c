@@ -26,9 +26,9 @@ struct pie_log_writer {
 void pie_site_logs_init(struct pie_site_logs *logs) { pie_mutex_init(&logs->lock); }
 
 static void site_log_free(struct pie_site_log *site) {
-  free((void *)(uintptr_t)site->app.p);
-  free((void *)(uintptr_t)site->root.p);
-  free((void *)(uintptr_t)site->config.p);
+  pie_str_free(site->app);
+  pie_str_free(site->root);
+  pie_str_free(site->config);
   free(site);
 }
 
@@ -67,21 +67,6 @@ const struct pie_log *pie_site_log_of(struct pie_door *door, const struct pie_lo
   return site ? site->log : &door->log;
 }
 
-static char *copy(struct pie_str text) {
-  char *out = malloc(text.n + 1);
-  if (!out)
-    return NULL;
-  if (text.n)
-    memcpy(out, text.p, text.n);
-  out[text.n] = '\0';
-  return out;
-}
-
-static int copy_to(struct pie_str *out, struct pie_str text) {
-  *out = (struct pie_str){copy(text), text.n};
-  return out->p ? 0 : -PIE_ENOMEM;
-}
-
 /* With the lock held. */
 static struct pie_log_file *open_writer(struct pie_door *door, const struct pie_log_choice *choice,
                                         char *why, size_t why_size) {
@@ -89,7 +74,7 @@ static struct pie_log_file *open_writer(struct pie_door *door, const struct pie_
   snprintf(why, why_size, "out of memory");
   if (!writer)
     return NULL;
-  writer->path = copy(pie_str_from(choice->path));
+  writer->path = pie_str_copy(pie_str_from(choice->path));
   writer->file = writer->path ? pie_log_file_open(choice->path, why, why_size) : NULL;
   if (!writer->file) {
     writer_free(writer);
@@ -120,8 +105,8 @@ static struct pie_log_file *find_writer(struct pie_door *door, const struct pie_
 static int add(struct pie_door *door, const struct pie_log_origin *key, struct pie_log own) {
   struct pie_site_logs *logs = &door->site_logs;
   struct pie_site_log *site = calloc(1, sizeof *site);
-  if (!site || copy_to(&site->app, key->app) || copy_to(&site->root, key->root) ||
-      copy_to(&site->config, key->config)) {
+  if (!site || pie_str_copy_to(&site->app, key->app) || pie_str_copy_to(&site->root, key->root) ||
+      pie_str_copy_to(&site->config, key->config)) {
     if (site)
       site_log_free(site);
     return -PIE_ENOMEM;
