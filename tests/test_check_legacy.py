@@ -61,7 +61,8 @@ def test_what_a_modern_site_has(site: Path) -> None:
         "from Http import Env\nEnv.URL.get\nx = Env.URL == 'a'",
         "def Request(): print('no page of ours')", "b'a'.decode(); 'a'.encode('utf-8')",
         "file: int = 1\nfile(1)", "f = lambda file: file(1)", "[long for long in x]",
-        "def f(*, cmp=1): return cmp(1)",
+        "def f(*, cmp=1): return cmp(1)", "x = d.items()\nself.x.append(1)",
+        "x = d.keys()\nx = []\nx.sort()",
     ],
 )  # fmt: skip
 def test_what_is_as_it_should_be(source: str) -> None:
@@ -83,6 +84,7 @@ def test_what_is_as_it_should_be(source: str) -> None:
         ("'a'.encode('hex') + b'a'.decode('base64')", [".decode('base64')", ".encode('hex')"]),
         ("'a'.decode('utf-8')", ["a text that is decoded"]),
         ("sorted(x, cmp=lambda a, b: cmp(a, b))", ["cmp", "sorting by cmp"]),
+        ("x = d.keys()\nx.sort()", ["x.sort()"]),
         ("map(None, x)", ["map(None, ...)"]),
         ("import a, urllib2 as b, c", ["import of urllib2"]),
         ("from urllib import (quote,\n urlencode as e)",

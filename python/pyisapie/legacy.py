@@ -442,7 +442,7 @@ def _lists(source: Source) -> Iterator[Found]:
     names: dict[str, str] = {}
     for statement in source.statements:
         words = statement.words
-        if len(words) > 4 and words[0].kind == NAME and words[1].is_op("="):
+        if words[0].kind == NAME and statement[1].is_op("="):
             opening = next((at for at, word in enumerate(words) if word.is_op("(")), 0)
             maker = words[opening - 1].text if opening > 2 else ""
             ends = statement.close(opening) == len(words) - 1
@@ -451,7 +451,8 @@ def _lists(source: Source) -> Iterator[Found]:
             else:
                 names.pop(words[0].text, None)
         for at, word in enumerate(words):
-            maker = names.get(word.text, "") if word.kind == NAME else ""
+            is_member = at > 0 and words[at - 1].is_op(".")
+            maker = "" if is_member or word.kind != NAME else names.get(word.text, "")
             if maker and statement[at + 1].is_op(".") and statement[at + 2].text in OF_LISTS:
                 remedy = f"{maker}() gives no list: write list(...), or sorted(...)"
                 yield word.line, f"{word.text}.{statement[at + 2].text}()", remedy
