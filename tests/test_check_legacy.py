@@ -59,7 +59,10 @@ def test_what_a_modern_site_has(site: Path) -> None:
         "from Http import Write\nWrite('a' 'b')\nWrite((1).to_bytes())",
         "from Http import Read\nd = Read(5)\nd.split(b'&')\nd + b'x'\nlen(d)",
         "from Http import Env\nEnv.URL.get\nx = Env.URL == 'a'",
-        "def Request(): print('no page of ours')",
+        "def Request(): print('no page of ours')", "b'a'.decode(); 'a'.encode('utf-8')",
+        "file: int = 1\nfile(1)", "f = lambda file: file(1)", "[long for long in x]",
+        "def f(*, cmp=1): return cmp(1)", "x = d.items()\nself.x.append(1)",
+        "x = d.keys()\nx = []\nx.sort()",
     ],
 )  # fmt: skip
 def test_what_is_as_it_should_be(source: str) -> None:
@@ -76,7 +79,13 @@ def test_what_is_as_it_should_be(source: str) -> None:
         ("print(\n 'x'\n) % 1", ["print (...) % ..."]),
         ("try: x\nexcept (A, B), e: print e", ["except X, e", "print statement"]),
         ("if lambda: x: print y", ["print statement"]),
-        ("x = 010", ["the octal number 010"]),
+        ("x = 010; y = 08", ["the number 010", "the number 08"]),
+        ("print [1]", ["print statement"]),
+        ("'a'.encode('hex') + b'a'.decode('base64')", [".decode('base64')", ".encode('hex')"]),
+        ("'a'.decode('utf-8')", ["a text that is decoded"]),
+        ("sorted(x, cmp=lambda a, b: cmp(a, b))", ["cmp", "sorting by cmp"]),
+        ("x = d.keys()\nx.sort()", ["x.sort()"]),
+        ("map(None, x)", ["map(None, ...)"]),
         ("import a, urllib2 as b, c", ["import of urllib2"]),
         ("from urllib import (quote,\n urlencode as e)",
          ["import of urllib.quote", "import of urllib.urlencode"]),
@@ -127,7 +136,15 @@ def test_no_bytes_make_it_fail() -> None:
         legacy.check_source(numbers.randbytes(300))
 
 
-@pytest.mark.parametrize("data", [b"(" * 50000, b"f'{" * 20000, b"a.b(" * 20000, b"if x:" * 20000])
+API = b"from Http import *\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"(" * 50000, b"f'{" * 20000, b"a.b(" * 20000, b"if x:" * 20000, b"lambda:" * 20000,
+     b"lambda " * 20000 + b"0777", API + b"Read(" * 20000, API + b"Write(" * 20000 + b")" * 20000,
+     b"try:\n" * 3000, b"print (" * 20000, b"def f(" * 20000, b"raise (" * 20000],
+)  # fmt: skip
 def test_nothing_is_too_deep(data: bytes) -> None:
     assert texts(data)
 
@@ -186,7 +203,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_the_exit_status() -> None:
-    assert run("check-legacy", str(LEGACY / "modern")) == (0, "0 findings in 0 of 2 files\n")
+    assert run("check-legacy", str(LEGACY / "modern")) == (0, "0 findings in 0 of 5 files\n")
     assert run("check-legacy", str(LEGACY / "no-such"))[0] == 2
     assert run("check-legacy")[0] == 2
     assert run("check-legacy", str(LEGACY), "--format", "xml")[0] == 2

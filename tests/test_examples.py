@@ -20,7 +20,7 @@ from harness import windows
 from harness.client import NoResponse, Response
 from harness.examples import UPLOAD_LIMIT, Examples
 from harness.paths import EXAMPLES
-from harness.site import OURS, Site
+from harness.site import IIS, OURS, Site
 
 START = 90.0  # seconds: under Wine the packages are compiled at their import
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -44,13 +44,14 @@ def test_each_example_is_tested() -> None:
 
 def test_info_shows_the_request(examples: Examples) -> None:
     site = examples.site("info")
-    response = site.get("/index.py/more?a=<b>", [("X-Test", '<script>"'), ("Cookie", "key=secret")])
+    fields = [("X-Test", '<script>"'), ("Cookie", "key=secret")]
+    response = site.get("/index.py/gr%C3%BCn?a=<b>", fields)
     page = response.text
     assert (response.status, response.header("Cache-Control")) == (200, "no-store")
-    assert "/index.py/more" in page and "a=&lt;b&gt;" in page
+    assert "/index.py/grün" in page and "a=&lt;b&gt;" in page
     assert "HTTP_X_TEST" in page and "&lt;script&gt;&quot;" in page and '<script>"' not in page
     assert "HTTP_COOKIE" in page and "secret" not in page
-    assert ("PyISAPIe 2" in page and ">GET<" in page and "main: one" in page) or "GIL" in page
+    assert "PyISAPIe 2" in page and "<td>GET<" in page and "<td>127.0.0.1<" in page
 
 
 def test_info_counts(examples: Examples) -> None:
@@ -405,6 +406,15 @@ def test_identity(examples: Examples) -> None:
     assert "for the user it acts as" in page
     if examples.server == OURS:
         assert "cannot be told: the web server gives no token" in page
+
+
+def test_identity_of_a_user(examples: Examples) -> None:
+    if examples.server != IIS:
+        pytest.skip("our host as IIS takes variables from the request")
+    given = "REMOTE_USER=HOME\\jürgen; AUTH_TYPE=Negotiate"
+    fields = [("X-IIS-Set", given.encode().decode("latin-1"))]
+    page = examples.site("identity").get("/", fields).text
+    assert "<td>HOME\\jürgen<" in page and "<td>Negotiate<" in page
 
 
 # ---- the reader of forms

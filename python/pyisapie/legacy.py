@@ -11,14 +11,17 @@ import codecs
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pyisapie import _words, legacy_names
 from pyisapie._words import END, NAME, NUMBER, STRING, Word
 
+LOOK_MAX = 200  # words of a call that are looked at
 SOURCE_MAX = 16 * 1024 * 1024  # bytes of a file
 ENDINGS = (".py", ".pyw")
 SKIPPED = {"__pycache__", "site-packages", "node_modules"}
@@ -78,13 +81,19 @@ class Statement:
 
     def close(self, index: int) -> int:
         """The index of what closes the bracket at this index; the end when nothing does."""
-        depth = 0
-        for at in range(index, len(self.words)):
-            depth += self.words[at].is_op(*OPENING)
-            depth -= self.words[at].is_op(*CLOSING)
-            if depth == 0:
-                return at
-        return len(self.words)
+        return self._pairs.get(index, len(self.words))
+
+    @cached_property
+    def _pairs(self) -> dict[int, int]:
+        """Where brackets close that open at these indices."""
+        pairs: dict[int, int] = {}
+        opened: list[int] = []
+        for at, word in enumerate(self.words):
+            if word.is_op(*OPENING):
+                opened.append(at)
+            elif word.is_op(*CLOSING) and opened:
+                pairs[opened.pop()] = at
+        return pairs
 
     def at_top(self, start: int = 0) -> Iterator[tuple[int, Word]]:
         """The words outside brackets, from an index on."""
@@ -153,14 +162,19 @@ class Source:
         words = statement.words
         if statement.begins in ("import", "from"):
             self._read_import(statement)
-        if statement.begins == "for":
-            self.bound |= _loop_names(words)
+        if len(words) > 1 and words[1].is_op(":") and words[0].kind == NAME:
+            self.bound.add(words[0].text)  # name: type = value
         self.bound |= _targets(statement)
+        depth = 0
         for at, word in enumerate(words):
+            depth += word.is_op(*OPENING) - word.is_op(*CLOSING)
             following, before = statement[at + 1], words[at - 1] if at else _NOTHING
+            if word.is_name("for", "lambda"):
+                self.bound |= _names_until(words, at + 1, "in", ":")
             if word.kind != NAME or before.is_op("."):
                 continue
-            if following.is_op("=", ":=") or before.is_name("def", "class", "as", "global"):
+            is_set = following.is_op(":=") or (following.is_op("=") and depth == 0)
+            if is_set or before.is_name("def", "class", "as", "global"):
                 self.bound.add(word.text)
         if statement.begins in ("def", "async"):
             self.bound |= _parameters(statement)
@@ -185,10 +199,10 @@ class Source:
                     self.api.add("Http")
 
 
-def _loop_names(words: list[Word]) -> set[str]:
+def _names_until(words: list[Word], start: int, *ends: str) -> set[str]:
     found = set()
-    for word in words[1:]:
-        if word.is_name("in"):
+    for word in words[start : start + LOOK_MAX]:
+        if word.text in ends:
             break
         if word.kind == NAME:
             found.add(word.text)
@@ -240,7 +254,7 @@ PRINT_REMEDY = "write Write(...): print() goes to the log in a page with a Reque
 
 def _check_print(statement: Statement) -> Iterator[Found]:
     line, after = statement.line, statement[1]
-    if after.is_op("=", ".", ",", ":", "[", ")") and statement.begins == "print":
+    if after.is_op("=", ".", ",", ":", ")"):
         return
     if after.is_op(">>"):
         yield line, "print >>file", "write print(..., file=file)"
@@ -307,7 +321,8 @@ def _check_words(statement: Statement) -> Iterator[Found]:
                 yield word.line, "backticks", "write repr(...)"
         elif word.kind == NUMBER and re.fullmatch(r"0\d*[1-9]\d*[lL]?", word.text):
             digits = word.text.rstrip("lL").lstrip("0")
-            yield word.line, f"the octal number {word.text}", f"write 0o{digits}"
+            is_octal = set(digits) <= set("01234567")
+            yield word.line, f"the number {word.text}", f"write {'0o' * is_octal}{digits}"
         elif word.kind == NUMBER and re.fullmatch(r"(0[xXoObB])?\w*\d\w*[lL]", word.text):
             yield word.line, f"the long number {word.text}", f"write {word.text[:-1]}"
         elif word.kind == STRING and word.prefix == "ur":
@@ -359,6 +374,8 @@ def _check_name(source: Source, statement: Statement, at: int) -> Iterator[Found
             no_arguments = statement[at + 2].is_op(")")
             if no_arguments or word.text not in legacy_names.WITHOUT_ARGUMENTS:
                 yield word.line, f".{word.text}()", remedy
+        elif word.text in ("encode", "decode") and after.is_op("("):
+            yield from _check_codec(statement, at)
         elif word.text == "softspace":
             yield word.line, ".softspace", "there is none: print() has sep and end"
         elif word.text == "keys" and after.is_op("(") and statement[at + 3].is_op("["):
@@ -372,11 +389,24 @@ def _check_name(source: Source, statement: Statement, at: int) -> Iterator[Found
         if remedy and word.text in source.modules:
             yield word.line, dotted, remedy
         return
+    if word.text == "map" and after.is_op("(") and statement[at + 2].is_name("None"):
+        yield word.line, "map(None, ...)", "write list(...), or zip(...)"
+    if word.text == "cmp" and after.is_op("="):
+        yield word.line, "sorting by cmp", "write key=functools.cmp_to_key(...)"
     remedy = legacy_names.NAMES.get(word.text)
     if not remedy and after.is_op("("):
         remedy = legacy_names.CALLS.get(word.text)
     if remedy and statement.begins not in ("import", "from"):
         yield word.line, word.text, remedy
+
+
+def _check_codec(statement: Statement, at: int) -> Iterator[Found]:
+    word, owner, codec = statement[at], statement[at - 2] if at > 1 else _NOTHING, statement[at + 2]
+    name = codec.text.strip("\"'").lower() if codec.kind == STRING else ""
+    if name in legacy_names.CODECS:
+        yield word.line, f".{word.text}({name!r})", legacy_names.CODECS[name]
+    elif word.text == "decode" and owner.kind == STRING and "b" not in owner.prefix:
+        yield word.line, "a text that is decoded", "it is decoded already: leave .decode() out"
 
 
 def _check_defined(source: Source, statement: Statement) -> Iterator[Found]:
@@ -403,6 +433,31 @@ def _names(source: Source) -> Iterator[Found]:
                 yield from _check_name(source, statement, at)
 
 
+LISTS = ("keys", "values", "items", "map", "filter", "zip", "range")
+OF_LISTS = ("sort", "reverse", "append", "remove", "insert")
+
+
+def _lists(source: Source) -> Iterator[Found]:
+    """Names for what was a list once, and is used as one: keys = d.keys(); keys.sort()."""
+    names: dict[str, str] = {}
+    for statement in source.statements:
+        words = statement.words
+        if words[0].kind == NAME and statement[1].is_op("="):
+            opening = next((at for at, word in enumerate(words) if word.is_op("(")), 0)
+            maker = words[opening - 1].text if opening > 2 else ""
+            ends = statement.close(opening) == len(words) - 1
+            if ends and maker in LISTS and maker not in source.bound:
+                names[words[0].text] = maker
+            else:
+                names.pop(words[0].text, None)
+        for at, word in enumerate(words):
+            is_member = at > 0 and words[at - 1].is_op(".")
+            maker = "" if is_member or word.kind != NAME else names.get(word.text, "")
+            if maker and statement[at + 1].is_op(".") and statement[at + 2].text in OF_LISTS:
+                remedy = f"{maker}() gives no list: write list(...), or sorted(...)"
+                yield word.line, f"{word.text}.{statement[at + 2].text}()", remedy
+
+
 # ---- the page API ----
 
 
@@ -410,7 +465,7 @@ def _arguments(statement: Statement, opening: int) -> list[list[Word]]:
     """What stands between the commas of a call."""
     found: list[list[Word]] = [[]]
     depth = 0
-    for at in range(opening + 1, statement.close(opening)):
+    for at in range(opening + 1, min(statement.close(opening), opening + LOOK_MAX)):
         word = statement[at]
         depth += word.is_op(*OPENING) - word.is_op(*CLOSING)
         if depth == 0 and word.is_op(","):
@@ -607,6 +662,7 @@ def check_source(data: bytes) -> list[Found]:
     if not found:
         found += _check_parse(text)
     found += _names(source)
+    found += _lists(source)
     found += _api(source, bool(found))
     return sorted(set(found))
 
@@ -623,6 +679,32 @@ def _check_place(path: Path) -> Iterator[Found]:
         yield 1, "a module that hides PyISAPIe's", "remove it"
 
 
+def _is_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+
+
+def _is_package(folder: Path) -> bool:
+    return folder.name == "Http" or (folder / "__init__.py").is_file()
+
+
+def _check_relative(path: Path, data: bytes) -> Iterator[Found]:
+    """Imports of modules that lie beside this one in its package, as Python 2 found them."""
+    folder = top = path.absolute().parent
+    if not _is_package(folder):
+        return
+    while _is_package(top) and top != top.parent:
+        top = top.parent
+    for statement in Source(_decode(data)[0].replace("\r\n", "\n").replace("\r", "\n")).statements:
+        if statement.begins not in ("import", "from"):
+            continue
+        modules = [statement[1].text] if statement.begins == "from" else _imported(statement)
+        for name in {module.partition(".")[0] for module in modules}:
+            is_elsewhere = name in sys.stdlib_module_names or _is_module(top, name)
+            if name.isidentifier() and not is_elsewhere and _is_module(folder, name):
+                remedy = f"write from . import {name}, or its whole name"
+                yield statement.line, f"import of {name} out of the same package", remedy
+
+
 def _check_file(path: Path) -> list[Found]:
     if BINARIES.fullmatch(path.name):
         remedy = "it is for another Python: remove it, and have the server load the new extension"
@@ -636,7 +718,7 @@ def _check_file(path: Path) -> list[Found]:
         return [(1, f"this cannot be read ({error.strerror})", "give this account the right to")]
     if len(data) > SOURCE_MAX:
         return [(1, "this is too large for a page", f"keep it below {SOURCE_MAX >> 20} MiB")]
-    return [*_check_place(path), *check_source(data)]
+    return sorted({*_check_place(path), *check_source(data), *_check_relative(path, data)})
 
 
 def _files(top: Path) -> Iterator[Path]:

@@ -187,3 +187,16 @@ SPECIAL: dict[str, str] = {
     "__setslice__": "it is __setitem__",
     "__unicode__": "it is __str__",
 }
+
+# Encodings of texts that were none.
+CODECS: dict[str, str] = {
+    "base64": "use the module base64",
+    "bz2": "use the module bz2",
+    "hex": "write data.hex(), bytes.fromhex(text)",
+    "rot13": "write codecs.encode(text, 'rot13')",
+    "string-escape": "write repr(text), ast.literal_eval(text)",
+    "string_escape": "write repr(text), ast.literal_eval(text)",
+    "uu": "use the module base64",
+    "zip": "use the module zlib",
+    "zlib": "use the module zlib",
+}

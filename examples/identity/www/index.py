@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
 
 def Request() -> None:
     rows = {
-        "user": Env.REMOTE_USER or "nobody: the server has not asked for a name",
+        "user": text(Env.REMOTE_USER) or "nobody: the server has not asked for a name",
         "way to authenticate": Env.AUTH_TYPE or "none",
         "address": Env.REMOTE_ADDR,
         "Python acts as": answer_of(windows.whoami),
@@ -35,6 +35,11 @@ def Request() -> None:
     Write(PAGE.format(rows="".join(
         f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in rows.items()
     )))  # fmt: skip
+
+
+def text(variable: str) -> str:
+    """A variable's value: its bytes are UTF-8, each of which is one character in Env."""
+    return variable.encode("latin-1").decode("utf-8", "replace")
 
 
 def as_the_user() -> str:

@@ -21,8 +21,8 @@ MODES = (
 )
 SECRET = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PROXY_AUTHORIZATION")
 SHOWN = (
-    "REQUEST_METHOD", "URL", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SCRIPT_TRANSLATED",
-    "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "HTTPS", "REMOTE_ADDR", "REMOTE_PORT",
+    "REQUEST_METHOD", "URL", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME",
+    "SERVER_PORT", "SERVER_PROTOCOL", "HTTPS", "REMOTE_ADDR", "REMOTE_PORT",
     "REMOTE_USER", "AUTH_TYPE", "CONTENT_TYPE", "CONTENT_LENGTH",
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def Request() -> None:
         counters=tiles(counters(number)),
         server=table(server()),
         python=table(python()),
-        variables=table({name: getattr(Env, name) for name in SHOWN}),
+        variables=table({name: text(getattr(Env, name)) for name in SHOWN}),
         headers=table(headers()),
     ))  # fmt: skip
 
@@ -79,7 +79,12 @@ def python() -> dict[str, str]:
 def headers() -> dict[str, str]:
     environ = IsapiEnv()
     names = sorted(name for name in environ if name.startswith("HTTP_"))
-    return {name: "(hidden)" if name in SECRET else environ[name] for name in names}
+    return {name: "(hidden)" if name in SECRET else text(environ[name]) for name in names}
+
+
+def text(value: str) -> str:
+    """What the bytes of a variable say in UTF-8: Env has a character for each byte."""
+    return value.encode("latin-1").decode("utf-8", "replace")
 
 
 def memory() -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A handler of its time: it loads the page's file itself.
 from Http import Env, Header, Write
+import Config
 import imp, os
 
 def Request():
