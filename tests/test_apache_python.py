@@ -143,8 +143,15 @@ def test_home_is_an_environment(start: Start, tmp_path: Path) -> None:
     if windows.NAME:  # where the tests use an installation
         env = tmp_path / "env"
         make_environment(env)
-    found = start(copy_package(tmp_path / "bare"), HOME=env).get("/").json()
+    found = start(copy_package(tmp_path / "bare" / "pyisapie"), HOME=env).get("/").json()
     assert found["prefix"] == shown(env)
+
+
+def test_another_installation_of_pyisapie(start: Start, tmp_path: Path) -> None:
+    """The one that Python finds has an engine of its own, which no server has opened."""
+    response = start(copy_package(tmp_path / "bare"), HOME=PREFIX).get("/")
+    assert response.status == 500
+    assert b"another installation of pyisapie" in response.body
 
 
 def test_home_that_comes_later(start: Start, tmp_path: Path) -> None:

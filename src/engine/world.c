@@ -21,7 +21,16 @@ void pie_world_notify(struct pie_world *world) {
 
 /* ---- what is done inside ---- */
 
-/* The package is found where the door lies, even when the environment does not know it. */
+/* From that folder, whatever the environment has of the same name: its engine is another one. */
+static int import_from(PyObject *path, PyObject *folder) {
+  if (PyList_Insert(path, 0, folder))
+    return -1;
+  PyObject *package = PyImport_ImportModule("pyisapie");
+  Py_XDECREF(package);
+  return PySequence_DelItem(path, 0) || !package ? -1 : 0;
+}
+
+/* The package is the one that lies beside the door. */
 int pie_world_add_package(struct pie_engine *engine) {
   const char *folder = engine->config.package_dir;
   PyObject *path = PySys_GetObject("path"),
@@ -30,8 +39,9 @@ int pie_world_add_package(struct pie_engine *engine) {
     Py_XDECREF(entry);
     return folder ? -1 : 0;
   }
-  int found = PySequence_Contains(path, entry);
-  int err = found < 0 ? -1 : found ? 0 : PyList_Append(path, entry);
+  int err = import_from(path, entry);
+  int found = err ? -1 : PySequence_Contains(path, entry);
+  err = found < 0 ? -1 : found ? 0 : PyList_Append(path, entry);
   Py_DECREF(entry);
   return err;
 }
@@ -66,7 +76,7 @@ static int import_package(struct pie_world *world) {
   struct pie_engine *engine = world->engine;
   const struct pie_engine_config *config = &engine->config;
   if (pie_world_add_package(engine))
-    return fail_with_exception(engine, "sys.path cannot be extended.");
+    return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
   Py_XSETREF(world->module, PyImport_ImportModule("pyisapie._engine"));
   Py_XSETREF(world->support, PyImport_ImportModule("pyisapie._support"));
   if (!world->module || !world->support)
