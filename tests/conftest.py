@@ -211,6 +211,7 @@ class Servers:
             shutil.copytree(PAGES, root)
             (root / "syntax.py").write_text("def Request(:\n")
             (root / "__init__.py").write_text("Write('must not be served')\n")
+            (root / "_menu.py").write_text("print('must not be served')\n")
             (root / ".hidden").write_text("must not be sent\n")
             (root / ".git").mkdir()
             (root / ".git" / "page.py").write_text("print('must not be served')\n")

@@ -364,6 +364,7 @@ def test_a_folder_needs_its_slash(pages: Site) -> None:
         "/hello.py::$DATA",
         "/hello.pyc",
         "/__init__.py",
+        "/_menu.py",
         "/.git/page.py",
         "/.hidden",
         "/pyisapie.ini",

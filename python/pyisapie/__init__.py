@@ -33,12 +33,16 @@ def pass_to_server(environ: "Mapping[str, Any]", url: str | None = None) -> list
     return []
 
 
-def __getattr__(name: str) -> str:
-    if name == "__version__":
-        from pyisapie import _engine
+if TYPE_CHECKING:
+    __version__: str
+else:
 
-        return _engine.version
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            from pyisapie import _engine
+
+            return _engine.version
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["RequestTimeout", "__version__", "pass_to_server"]

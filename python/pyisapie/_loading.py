@@ -282,9 +282,9 @@ def _load(app: str, root: str, config: str) -> list[tuple[Any, ...]]:
     return load_apps(app, root)
 
 
-def _own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
+def own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
     """The part of a traceback that lies in the application."""
-    ours = {__file__, importlib.__file__}
+    ours = {__file__, importlib.__file__, os.path.join(os.path.dirname(__file__), "_pages.py")}
     while trace and (
         trace.tb_frame.f_code.co_filename in ours
         or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
@@ -298,7 +298,7 @@ def _trace(error: BaseException | None) -> str:
         return ""
     import traceback
 
-    shown = _own_frames_skipped(error.__traceback__)
+    shown = own_frames_skipped(error.__traceback__)
     return "".join(traceback.format_exception(type(error), error, shown))
 
 

@@ -330,7 +330,7 @@ def page_name(path: str) -> str | None:
             return None
     if end >= 0:
         name = path[: end + 3]
-    hidden = any(part.startswith((".", "__")) for part in name.split("/"))
+    hidden = any(part.startswith((".", "_")) for part in name.split("/"))
     return None if hidden else name
 
 

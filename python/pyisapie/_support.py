@@ -172,7 +172,8 @@ def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
     import traceback
 
-    text = f"{where}:\n" + "".join(traceback.format_exception(error))
+    shown = _loading.own_frames_skipped(error.__traceback__) or error.__traceback__
+    text = f"{where}:\n" + "".join(traceback.format_exception(type(error), error, shown))
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -275,7 +275,7 @@ static PyObject *page_disable_buffer(PyObject *module, PyObject *unused) {
 
 /* ---- Read ---- */
 
-PyDoc_STRVAR(read_doc, "Read(Bytes=0, /)\n--\n\n"
+PyDoc_STRVAR(read_doc, "Read(Bytes=0)\n--\n\n"
                        "The body of the request as bytes: all that is left, or at most so many "
                        "bytes of it. With a negative number: how many bytes are left, as an int; "
                        "-1 when nobody knows. Raises OSError when the client ends the request "
