@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of the site's folder, for handlers that answer some requests otherwise.
 
-    from Http import Env, Pages
+from Http import Env, Pages
 
-    def Request():
-        if Env.URL == "/status":
-            return Write("well")
-        return Pages.Request()
+def Request():
+    if Env.URL == "/status":
+        return Write("well")
+    return Pages.Request()
 """
 
 from pyisapie._engine import page_pages

@@ -440,8 +440,7 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
     config = import_config(package, tops)
     # What Isapi changes in Config counts where it serves: it is imported first there.
     lazy = (
-        getattr(config, "InterpreterMap", None) is not None
-        and builtins.__interp__ == "main"  # type: ignore[attr-defined]
+        getattr(config, "InterpreterMap", None) is not None and builtins.__interp__ == "main"  # type: ignore[attr-defined]
     )
     handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
     pages = Pages(os.path.realpath(folder), config)
