@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
-from harness.client import Response
+from harness.client import NoResponse, Response
 from harness.logs import Entry
+from harness.serve import Serve
 from harness.site import Site, query
 
 WRONG = [
@@ -348,3 +355,47 @@ def test_connection_works_after_a_failure(apps: Site) -> None:
     with apps.client() as client:
         assert client.get("/start_twice").status == 500
         assert client.get("/hello").status == 200
+
+
+WRITERS = """
+import threading
+
+def app(environ, start_response):
+    write = start_response("200 OK", [("Content-Type", "text/plain")])
+    again = ("200 OK", [("X-Long", "x" * 2000)], (ValueError, ValueError(), None))
+
+    def run():
+        for _ in range(30):
+            for use in (lambda: write(b"x" * 1000), lambda: start_response(*again)):
+                try:
+                    use()
+                except Exception:
+                    pass
+
+    for _ in range(2):
+        threading.Thread(target=run).start()
+    if environ["PATH_INFO"] == "/list":
+        return [b"list " * 100]
+    return (b"part " * 100 for _ in range(10))
+"""
+
+
+def test_threads_that_write_beside_the_body(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    """They are refused, or the request is: a response is written by one thread at a time."""
+    (tmp_path / "writers.py").write_text(WRITERS)
+    started = serve("writers:app", "--threads", "6", root=tmp_path)
+    before = started.workers()
+    deadline = time.monotonic() + 3
+
+    def ask() -> None:
+        while time.monotonic() < deadline:
+            with suppress(NoResponse, ConnectionError, ValueError), started.client() as client:
+                for target in ("/list", "/parts") * 10:
+                    client.get(target)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert started.workers() == before, started.log.text()

@@ -50,8 +50,10 @@ static int send_sequence(struct pie_call *call, PyObject *result) {
     if (!err)
       parts[i] = (struct pie_str){PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
   }
-  if (!err)
+  if (!err && !(err = pie_wsgi_start_take(call->start))) {
     err = pie_call_write_last(call, parts, (size_t)count);
+    pie_wsgi_start_give(call->start);
+  }
   if (parts != on_stack)
     PyMem_Free(parts);
   Py_DECREF(held);
@@ -62,7 +64,21 @@ static int send_item(struct pie_call *call, PyObject *item, int flags) {
   if (check_item(item) || need_response(call))
     return -1;
   struct pie_str part = {PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)};
-  return part.n || flags ? pie_call_write(call, &part, 1, flags) : 0;
+  if (!part.n && !flags)
+    return 0;
+  if (pie_wsgi_start_take(call->start))
+    return -1;
+  int err = pie_call_write(call, &part, 1, flags);
+  pie_wsgi_start_give(call->start);
+  return err;
+}
+
+static int send_file(struct pie_call *call, intptr_t file, uint64_t offset, uint64_t length) {
+  if (need_response(call) || pie_wsgi_start_take(call->start))
+    return -1;
+  int err = pie_call_send_file(call, file, offset, length);
+  pie_wsgi_start_give(call->start);
+  return err;
 }
 
 /* A length of one tells that the first item is the whole body (PEP 3333, "Handling the
@@ -104,7 +120,7 @@ static int send_result(struct pie_call *call, PyObject *result) {
   int is_file = pie_wsgi_file_range(call, result, &file, &offset, &length);
   if (is_file <= 0)
     return is_file < 0 ? -1 : send_iterable(call, result);
-  return need_response(call) ? -1 : pie_call_send_file(call, file, offset, length);
+  return send_file(call, file, offset, length);
 }
 
 /* close() is called exactly once, whatever happened before; an exception that is set stays set. */

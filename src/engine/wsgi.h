@@ -27,6 +27,9 @@ int64_t pie_wsgi_input_left(PyObject *input); /* bytes; PIE_LENGTH_UNKNOWN */
 /* wsgi_start.c: start_response, likewise. */
 PyObject *pie_wsgi_start_new(struct pie_call *call);
 void pie_wsgi_start_close(PyObject *start);
+/* Around what sends or begins the response: -1 with an exception when another thread does. */
+int pie_wsgi_start_take(PyObject *start);
+void pie_wsgi_start_give(PyObject *start);
 
 /* wsgi_file.c: the range of an open file that a result stands for, if result is a file_wrapper
  * around a plain file. 1: yes, 0: no, -1: exception. */

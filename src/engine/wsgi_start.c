@@ -2,7 +2,8 @@
  *
  * start_response and the write callable it returns (PEP 3333): one object, which is write() when it
  * is called with one argument, so that the common case makes no second one. Both run with the
- * object's lock, but for the time in which write() waits for the client: then busy is set.
+ * object's lock, but for the time in which write() waits for the client: then busy is set. It is,
+ * too, while the request's own thread sends what the application has returned.
  */
 #include "base/error.h"
 #include "base/str.h"
@@ -16,8 +17,18 @@ enum { HEADERS_ON_STACK = 32, HEADERS_MAX = 10000 };
 typedef struct {
   PyObject_HEAD vectorcallfunc vectorcall;
   struct pie_call *call; /* NULL when the request is over */
-  atomic_bool busy;      /* a thread is in write(), without the lock */
+  atomic_bool busy;      /* a thread sends, without the lock */
 } PieWsgiStart;
+
+int pie_wsgi_start_take(PyObject *start) {
+  PieWsgiStart *self = (PieWsgiStart *)start;
+  if (!atomic_exchange(&self->busy, true))
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError, "another thread is in write() or start_response()");
+  return -1;
+}
+
+void pie_wsgi_start_give(PyObject *start) { atomic_store(&((PieWsgiStart *)start)->busy, false); }
 
 /* "200 OK" */
 static int parse_status(PyObject *object, struct pie_response_head *head) {
@@ -113,13 +124,10 @@ static PyObject *write_locked(PieWsgiStart *self, PyObject *data) {
   struct pie_str part = {PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data)};
   if (!part.n)
     Py_RETURN_NONE;
-  if (self->busy) {
-    PyErr_SetString(PyExc_RuntimeError, "another thread is in write() or start_response()");
+  if (pie_wsgi_start_take((PyObject *)self))
     return NULL;
-  }
-  self->busy = true;
   int err = pie_call_write(self->call, &part, 1, 0);
-  self->busy = false;
+  pie_wsgi_start_give((PyObject *)self);
   if (err)
     return NULL;
   Py_RETURN_NONE;
@@ -155,16 +163,13 @@ static int start_locked(PieWsgiStart *self, PyObject *const *args, PyObject *exc
     PyErr_SetString(PyExc_RuntimeError, "start_response was called after the end of its request");
     return -1;
   }
-  if (self->busy) {
-    PyErr_SetString(PyExc_RuntimeError, "another thread is in write() or start_response()");
+  if (pie_wsgi_start_take((PyObject *)self))
     return -1;
-  }
   /* From here on the headers are borrowed: nothing below gives up the lock. */
-  self->busy = true;
   bool on_time = pie_call_enter(call);
   int err = !on_time || check_again(call, exc_info) || take_response(call, args[0], args[1]);
   pie_call_leave(call);
-  self->busy = false;
+  pie_wsgi_start_give((PyObject *)self);
   call->responded = call->responded || !err;
   return err ? -1 : 0;
 }
