@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Generator, Iterator
@@ -331,7 +332,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
         yield start
 
 
-@pytest.fixture(scope="module", params=[host for host in HOSTS if host != QUIRKS])
+# Under Wine each start of Python takes seconds: there by one host, but for ./dev test --all.
+ONE = [IIS] if windows.NAME and not windows.HTTPD and not os.environ.get("TEST_ALL") else HOSTS
+
+
+@pytest.fixture(scope="module", params=[host for host in ONE if host != QUIRKS])
 def examples(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Examples]:
