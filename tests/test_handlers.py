@@ -183,6 +183,22 @@ def test_no_site_is_served_by_the_handler_of_another(tmp_path: Path, first: str)
         assert "for another site" not in body(started, f"/{first}/page.py")
 
 
+def test_no_site_gets_modules_of_another(tmp_path: Path) -> None:
+    """Also others than the handler: the package would be the one of both."""
+    with pool(tmp_path, one="", two="", plain="") as started:
+        for name in ("one", "two"):
+            root = tmp_path / name
+            (root / "Http").mkdir()
+            (root / "Http" / "Part.py").write_text(f"name = {name!r}\n")
+            (root / "www" / "page.py").write_text(
+                "from Http import Part, Write\ndef Request(): Write(Part.name)\n"
+            )
+        assert body(started, "/one/page.py") == "one"
+        assert "for another site" in body(started, "/two/page.py")
+        assert body(started, "/plain/page.py") == "page"
+        assert body(started, "/one/page.py") == "one"
+
+
 # ---- a package of another name
 
 

@@ -56,13 +56,18 @@ def load_package(name: str, tops: Sequence[str]) -> ModuleType:
     """The package Http, or one of another name that is made like it.
 
     A site's own folder of that name goes first for its modules; what it does not have is ours.
-    Another package than Http that has an __init__.py of its own is taken as it is.
+    Another package than Http that has an __init__.py of its own is taken as it is. LoadError when
+    two sites have such folders: each would get modules of the other.
     """
     own = os.path.join(HERE, "Http")
     folders = _folders_of(name, tops)
     package = sys.modules.get(name)
     if package:
         missing = [f for f in folders if f not in package.__path__]
+        of_sites = {os.path.join(top, name) for top in _loading.folders}
+        others = [f for f in package.__path__ if f in of_sites and f not in folders]
+        if missing and others:
+            raise _in_use(name, others[0])
         package.__path__[:0] = missing
         return package
     if name != "Http" and any(os.path.isfile(os.path.join(f, "__init__.py")) for f in folders):
@@ -93,13 +98,17 @@ def import_part(package: str, part: str, tops: Sequence[str]) -> ModuleType:
     wanted = next(filter(os.path.isfile, own), None)
     of_sites = [os.path.join(top, package, part + ".py") for top in _loading.folders]
     if (not _same(file, wanted)) if wanted else any(_same(file, other) for other in of_sites):
-        raise LoadError(
-            f"{package}.{part} is in use here already, from {file}: for another site.",
-            "Sites with modules of their own for that package need processes of their own: on IIS "
-            "an application pool for each. Or have one handler for all, and InterpreterMap in its "
-            "Config.py.",
-        )
+        raise _in_use(f"{package}.{part}", file)
     return module
+
+
+def _in_use(name: str, file: str) -> LoadError:
+    return LoadError(
+        f"{name} is in use here already, from {file}: for another site.",
+        "Sites with modules of their own for that package need processes of their own: on IIS "
+        "an application pool for each. Or have one handler for all, and InterpreterMap in its "
+        "Config.py.",
+    )
 
 
 # ---- its settings ----
