@@ -199,6 +199,17 @@ def test_no_site_gets_modules_of_another(tmp_path: Path) -> None:
         assert body(started, "/one/page.py") == "one"
 
 
+def test_pages_of_one_name_are_modules_of_their_own(tmp_path: Path) -> None:
+    with pool(tmp_path, one="", two="") as started:
+        for name in ("one", "two"):
+            (tmp_path / name / "www" / "page.py").write_text(
+                "import sys\nfrom Http import Write\n"
+                f"name = {name!r}\ndef Request(): Write(sys.modules[__name__].name)\n"
+            )
+        for name in ("one", "two", "one"):
+            assert body(started, f"/{name}/page.py") == name
+
+
 # ---- a package of another name
 
 

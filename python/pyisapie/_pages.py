@@ -151,7 +151,7 @@ class Page:
     """One file: a module with a Request(), which is imported once; or a script, which runs anew
     for each request."""
 
-    def __init__(self, file: str, stamp: list[int], source: bytes, name: str) -> None:
+    def __init__(self, file: str, stamp: list[int], source: bytes) -> None:
         self.file = file
         self.stamp = stamp
         self.source = source
@@ -160,7 +160,7 @@ class Page:
         self.request: Callable[[], object] | None = None
         self.is_script = not _assigns(source, file, "Request")
         if not self.is_script:
-            self._import("page:" + name)
+            self._import("page:" + file)  # sites may have pages of the same name
 
     def _import(self, name: str) -> None:
         module = ModuleType(name)
@@ -272,7 +272,7 @@ class Pages:
         page = self._pages.get(name)
         if page is None or page.stamp != stamp or page.source != source:
             file = os.path.join(self.folder, *name.split("/"))
-            page = self._pages[name] = Page(file, stamp, source, name)
+            page = self._pages[name] = Page(file, stamp, source)
         page.look_at = time.monotonic() + self._look_seconds
         return page
 
