@@ -136,6 +136,21 @@ def test_wrong_settings(serve: Start, tmp_path: Path, config: str, message: str)
     site.log.wait(message)
 
 
+def test_the_handler_is_no_page(serve: Start, tmp_path: Path) -> None:
+    """Where the document root holds the package, too: it would call itself without end."""
+    delegate = """
+from pyisapie._engine import page_pages
+def Request(): return page_pages().serve()
+"""
+    root = site_of(tmp_path, Http_Isapi=delegate, Http_Config="print('run')", page="print('page')")
+    site = serve("./", root=root).site("ours")
+    mark = site.log.mark()
+    assert site.get("/page.py").body == b"page\n"
+    for path in ("/Http/Isapi.py", "/Http/Config.py", "/Http/Isapi.py/more"):
+        assert site.get(path).status == 404
+    assert "Error" not in site.log.text(mark)
+
+
 def test_a_handler_that_is_missing(serve: Start, tmp_path: Path) -> None:
     site = serve("./www", root=site_of(tmp_path, Http_Isapi="x = 1")).site("ours")
     assert site.get("/").status == 500

@@ -269,6 +269,8 @@ class Pages:
         """The page in a file, read anew if it has changed."""
         path = target.removeprefix("/").encode("latin-1")
         source, name, *stamp = _engine.read_source(self.folder, path, SOURCE_MAX)
+        if name.startswith(_loading.package + "/"):
+            raise FileNotFoundError("the handler and its settings are no pages")
         page = self._pages.get(name)
         if page is None or page.stamp != stamp or page.source != source:
             file = os.path.join(self.folder, *name.split("/"))
