@@ -167,6 +167,21 @@ def test_wrong_settings(serve: Start, tmp_path: Path, config: str, message: str)
     site.log.wait(message)
 
 
+def test_the_handler_is_no_page(serve: Start, tmp_path: Path) -> None:
+    """Where the document root holds the package, too: it would call itself without end."""
+    delegate = """
+from pyisapie._engine import page_pages
+def Request(): return page_pages().serve()
+"""
+    root = site_of(tmp_path, Http_Isapi=delegate, Http_Config="print('run')", page="print('page')")
+    site = serve("./", root=root).site("ours")
+    mark = site.log.mark()
+    assert site.get("/page.py").body == b"page\n"
+    for path in ("/Http/Isapi.py", "/Http/Config.py", "/Http/Isapi.py/more"):
+        assert site.get(path).status == 404
+    assert "Error" not in site.log.text(mark)
+
+
 def test_a_handler_that_is_missing(serve: Start, tmp_path: Path) -> None:
     site = serve("./www", root=site_of(tmp_path, Http_Isapi="x = 1")).site("ours")
     assert site.get("/").status == 500
@@ -230,6 +245,33 @@ def test_sites_with_interpreters_have_modules_of_their_own(tmp_path: Path) -> No
             assert response.text == ("page" if name == "plain" else f"handled {name}")
             assert response.header("X-Site") == (None if name == "plain" else name)
         assert "for another site" in body(started, "/third/page.py")
+
+
+def test_no_site_gets_modules_of_another(tmp_path: Path) -> None:
+    """Also others than the handler: the package would be the one of both."""
+    with pool(tmp_path, one="", two="", plain="") as started:
+        for name in ("one", "two"):
+            root = tmp_path / name
+            (root / "Http").mkdir()
+            (root / "Http" / "Part.py").write_text(f"name = {name!r}\n")
+            (root / "www" / "page.py").write_text(
+                "from Http import Part, Write\ndef Request(): Write(Part.name)\n"
+            )
+        assert body(started, "/one/page.py") == "one"
+        assert "for another site" in body(started, "/two/page.py")
+        assert body(started, "/plain/page.py") == "page"
+        assert body(started, "/one/page.py") == "one"
+
+
+def test_pages_of_one_name_are_modules_of_their_own(tmp_path: Path) -> None:
+    with pool(tmp_path, one="", two="") as started:
+        for name in ("one", "two"):
+            (tmp_path / name / "www" / "page.py").write_text(
+                "import sys\nfrom Http import Write\n"
+                f"name = {name!r}\ndef Request(): Write(sys.modules[__name__].name)\n"
+            )
+        for name in ("one", "two", "one"):
+            assert body(started, f"/{name}/page.py") == name
 
 
 # ---- a package of another name
@@ -394,8 +436,7 @@ def Request():
 
 
 def test_the_body_is_not_opened_after_the_handler(serve: Start, tmp_path: Path) -> None:
-    """As by the text of its exception: nobody would close it, and it would read what comes later.
-    """
+    """As by the text of its exception: nobody would close it, and it would read what comes later."""
     site = serve("./www", root=site_of(tmp_path, Http_Isapi=LATE)).site("ours")
     assert site.post("/late", b"first").status == 500
     assert site.post("/", b"second").body == b" second"
@@ -727,3 +768,24 @@ def test_interpreters_need_the_mode_main(serve: Start, tmp_path: Path) -> None:
     site = serve("./www", root=root).site("ours")
     assert json.dumps(site.get("/").status) == "500"
     site.log.wait("InterpreterMap needs the mode main")
+
+
+LASTS = """
+import time
+from Http.WSGI import RunWSGI
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"answered"]
+def Request():
+    RunWSGI(app)
+    time.sleep(1.5)
+"""
+
+
+@pytest.mark.parametrize("quirks", ["none", "apache"])
+def test_what_a_handler_does_after_its_answer(serve: Start, tmp_path: Path, quirks: str) -> None:
+    """The client has the answer before the time limit ends the handler."""
+    root = site_of(tmp_path, Http_Isapi=LASTS)
+    site = serve("./www", "--quirks", quirks, "--request-timeout", "0.5", root=root).site("ours")
+    response = site.get("/")
+    assert (response.status, response.body) == (200, b"answered")

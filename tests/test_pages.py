@@ -316,8 +316,10 @@ def test_wsgi_by_hand(pages: Site) -> None:
 
 
 def test_a_handler_sees_what_the_application_raises(pages: Site) -> None:
-    response = ask(pages, "wsgi_fails")
-    assert (response.status, response.body) == (500, b"caught of the application")
+    for do in ("wsgi_fails", "wsgi_fails_later"):
+        response = ask(pages, do)
+        assert (response.status, response.body) == (500, b"caught of the application")
+        assert response.header("X-Failing") is None
 
 
 def test_after_wsgi_nothing_can_be_written(pages: Site) -> None:
@@ -425,6 +427,15 @@ def test_a_page_is_loaded_again_when_it_changes(
         while client.get("/page.py").status != 404:
             assert time.monotonic() < deadline + 10
             time.sleep(0.1)
+
+
+@pytest.mark.skipif(bool(windows.NAME), reason="names of files are UTF-16 there")
+def test_names_that_are_no_utf_8(serve: Callable[..., Serve], tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/p\xff.py", "wb") as file:
+        file.write(b"print('page')\n")
+    site = serve("./", root=tmp_path).site("ours")
+    response = site.get("/p%ff.py")
+    assert (response.status, response.body) == (200, b"page\n")
 
 
 @pytest.mark.skipif(bool(windows.NAME), reason="modes of files are POSIX's")

@@ -19,6 +19,8 @@ import threading
 import time
 from types import ModuleType
 
+from pyisapie._engine import hold
+
 _lock = threading.Lock()
 _watched: dict[str, float | None] = {}
 _looked = 0.0
@@ -34,10 +36,13 @@ def _changed(module: ModuleType | None) -> float | None:
 
 def Watch(*Modules: ModuleType | str) -> None:
     """Have Reload() look after these modules too: modules, or names of imported ones."""
-    with _lock:
-        for module in Modules:
-            name = module if isinstance(module, str) else module.__name__
-            _watched.setdefault(name, _changed(sys.modules.get(name)))
+    hold(_lock, _add, Modules, None)
+
+
+def _add(modules: tuple[ModuleType | str, ...]) -> None:
+    for module in modules:
+        name = module if isinstance(module, str) else module.__name__
+        _watched.setdefault(name, _changed(sys.modules.get(name)))
 
 
 def Reload(Interval: float = 1.0) -> list[str]:
@@ -46,18 +51,19 @@ def Reload(Interval: float = 1.0) -> list[str]:
     Interval: seconds in which they are looked at once. Returns the names of what was reloaded.
     Raises what a module raises; the next call tries it again.
     """
-    global _looked
-    if time.monotonic() < _looked + Interval or not _lock.acquire(blocking=False):
+    if time.monotonic() < _looked + Interval:
         return []
-    reloaded = []
-    try:
-        for name, known in list(_watched.items()):
-            now = _changed(sys.modules.get(name))
-            if now is not None and now != known:
-                importlib.reload(sys.modules[name])
-                _watched[name] = now
-                reloaded.append(name)
-        _looked = time.monotonic()
-    finally:
-        _lock.release()
-    return reloaded
+    names: list[str] = []
+    hold(_lock, _reload, names, names)
+    return names
+
+
+def _reload(names: list[str]) -> None:
+    global _looked
+    for name, known in list(_watched.items()):
+        now = _changed(sys.modules.get(name))
+        if now is not None and now != known:
+            importlib.reload(sys.modules[name])
+            _watched[name] = now
+            names.append(name)
+    _looked = time.monotonic()

@@ -56,13 +56,18 @@ def load_package(name: str, tops: Sequence[str]) -> ModuleType:
     """The package Http, or one of another name that is made like it.
 
     A site's own folder of that name goes first for its modules; what it does not have is ours.
-    Another package than Http that has an __init__.py of its own is taken as it is.
+    Another package than Http that has an __init__.py of its own is taken as it is. LoadError when
+    two sites have such folders: each would get modules of the other.
     """
     own = os.path.join(HERE, "Http")
     folders = _folders_of(name, tops)
     package = sys.modules.get(name)
     if package:
         missing = [f for f in folders if f not in package.__path__]
+        of_sites = {os.path.join(top, name) for top in _loading.folders}
+        others = [f for f in package.__path__ if f in of_sites and f not in folders]
+        if missing and others:
+            raise _in_use(name, others[0])
         package.__path__[:0] = missing
         return package
     if name != "Http" and any(os.path.isfile(os.path.join(f, "__init__.py")) for f in folders):
@@ -92,12 +97,16 @@ def import_part(package: str, part: str, tops: Sequence[str]) -> ModuleType:
     wanted = _own_file(package, part, tops)
     of_sites = [os.path.join(top, package, part + ".py") for top in _loading.folders]
     if (not _same(file, wanted)) if wanted else any(_same(file, other) for other in of_sites):
-        raise LoadError(
-            f"{package}.{part} is in use here already, from {file}: for another site.",
-            "Sites with modules of their own for that package need processes of their own: on IIS "
-            "an application pool for each; or interpreters, by InterpreterMap in their Config.py.",
-        )
+        raise _in_use(f"{package}.{part}", file)
     return module
+
+
+def _in_use(name: str, file: str) -> LoadError:
+    return LoadError(
+        f"{name} is in use here already, from {file}: for another site.",
+        "Sites with modules of their own for that package need processes of their own: on IIS "
+        "an application pool for each; or interpreters, by InterpreterMap in their Config.py.",
+    )
 
 
 def _own_file(package: str, part: str, tops: Sequence[str]) -> str | None:
@@ -106,13 +115,17 @@ def _own_file(package: str, part: str, tops: Sequence[str]) -> str | None:
     return next(filter(os.path.isfile, own), None)
 
 
-def import_config(package: str, tops: Sequence[str]) -> ModuleType:
-    """The site's Config. Several sites may have one here if each has interpreters for the rest."""
+def load_config(name: str, tops: Sequence[str]) -> ModuleType:
+    """The package, and the site's Config in it.
+
+    Several sites may have modules of their own here if each has interpreters for its requests.
+    """
     try:
-        return import_part(package, "Config", tops)
+        load_package(name, tops)
+        return import_part(name, "Config", tops)
     except LoadError:
-        file = _own_file(package, "Config", tops)
-        spec = importlib.util.spec_from_file_location(f"{package}.Config", file) if file else None
+        file = _own_file(name, "Config", tops)
+        spec = importlib.util.spec_from_file_location(f"{name}.Config", file) if file else None
         if not spec or not spec.loader:
             raise
         config = importlib.util.module_from_spec(spec)
@@ -162,7 +175,7 @@ class Page:
     """One file: a module with a Request(), which is imported once; or a script, which runs anew
     for each request."""
 
-    def __init__(self, file: str, stamp: list[int], source: bytes, name: str) -> None:
+    def __init__(self, file: str, stamp: list[int], source: bytes) -> None:
         self.file = file
         self.stamp = stamp
         self.source = source
@@ -171,7 +184,7 @@ class Page:
         self.request: Callable[[], object] | None = None
         self.is_script = not _assigns(source, file, "Request")
         if not self.is_script:
-            self._import("page:" + name)
+            self._import("page:" + file)  # sites may have pages of the same name
 
     def _import(self, name: str) -> None:
         module = ModuleType(name)
@@ -268,8 +281,6 @@ class Pages:
         name = page_name(path)
         if name is None:
             return self._add_slash(path)
-        if name.lower().startswith(self._package):
-            return answer(404, MISSING)
         target = name + "index.py" if name.endswith("/") else name
         try:
             source, file, *stamp = _engine.read_source(
@@ -279,6 +290,8 @@ class Pages:
             return True if name.endswith("/") else answer(404, MISSING)
         except PermissionError:
             return answer(403, FORBIDDEN)
+        if f"/{file}".lower().startswith(self._package):
+            return answer(404, MISSING)
         # A page that is known does not wait for its new version to be loaded, others not at all.
         place = self._places.setdefault(file, _Place())
         instead = known if self._look_seconds else None
@@ -313,7 +326,7 @@ class Pages:
         page = place.page
         if page is None or page.stamp != stamp or page.source != source:
             path = os.path.join(self.folder, *file.split("/"))
-            page = place.page = Page(path, stamp, source, file)
+            page = place.page = Page(path, stamp, source)
         page.look_at = time.monotonic() + self._look_seconds
         return page
 
@@ -436,13 +449,12 @@ def load(target: str, base: str, package_name: str) -> tuple[Callable[[], object
         sys.path.append(folder)
     _bind_streams()
     tops = [os.path.abspath(base or os.getcwd()), folder]
-    package = load_package(package_name, tops).__name__
-    config = import_config(package, tops)
+    config = load_config(package_name, tops)
     # What Isapi changes in Config counts where it serves: it is imported first there.
     lazy = (
         getattr(config, "InterpreterMap", None) is not None and builtins.__interp__ == "main"  # type: ignore[attr-defined]
     )
-    handler = _Lazy(package, tops) if lazy else _find_handler(package, tops)
+    handler = _Lazy(package_name, tops) if lazy else _find_handler(package_name, tops)
     pages = Pages(os.path.realpath(folder), config)
     if pages.interpreter_map is not None and _loading.mode != _loading.MAIN:
         raise LoadError(

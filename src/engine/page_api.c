@@ -346,10 +346,14 @@ static PyObject *page_run_wsgi(PyObject *module, PyObject *args) {
   if (script < 0)
     Py_RETURN_FALSE;
   PyObject *input = pie_page_input(call), *env = NULL;
+  struct pie_parting *parting = call->parting;
+  call->parting = NULL; /* the handler may go on for long after it */
   int err = input ? pie_wsgi_run(call, app, (size_t)script, input, &env) : -1;
+  call->parting = parting;
   Py_XDECREF(env);
   page->over = !err;
   page->broken = err && pie_call_head_sent(call);
+  call->responded = call->responded && (!err || page->broken); /* else the page may answer */
   if (err)
     return NULL;
   Py_RETURN_TRUE;
@@ -459,20 +463,27 @@ static PyObject *read_whole(const struct pie_file_below *found) {
 
 /* read_source(folder, path, most): (bytes, name below the folder, time of change, size, number). */
 static PyObject *page_read_source(PyObject *module, PyObject *args) {
-  const char *folder, *path;
+  PyObject *folder;
+  const char *path;
   Py_ssize_t length, most;
   (void)module;
-  if (!PyArg_ParseTuple(args, "sy#n:read_source", &folder, &path, &length, &most))
+  if (!PyArg_ParseTuple(args, "O&y#n:read_source", PyUnicode_FSConverter, &folder, &path, &length,
+                        &most))
     return NULL;
   struct pie_file_below *found = PyMem_Malloc(sizeof *found);
-  if (!found)
+  if (!found) {
+    Py_DECREF(folder);
     return PyErr_NoMemory();
-  int err = pie_file_open_below(folder, (struct pie_str){path, (size_t)length}, found);
+  }
+  struct pie_str name = {path, (size_t)length};
+  int err = pie_file_open_below(PyBytes_AS_STRING(folder), name, found);
+  Py_DECREF(folder);
   PyObject *result = err ? no_file(err, path) : NULL;
   if (!err && found->size > (uint64_t)most)
     PyErr_Format(PyExc_OSError, "%s has more than %zd bytes", path, most);
   else if (!err)
-    result = Py_BuildValue("NsLKK", read_whole(found), found->name, (long long)found->changed_ns,
+    result = Py_BuildValue("NNLKK", read_whole(found), PyUnicode_DecodeFSDefault(found->name),
+                           (long long)found->changed_ns,
                            (unsigned long long)found->size, (unsigned long long)found->id);
   if (!err)
     pie_file_close(found->file);

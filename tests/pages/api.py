@@ -268,6 +268,19 @@ def wsgi_fails() -> None:
 
 
 @way
+def wsgi_fails_later() -> None:
+    def failing(environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [("X-Failing", "yes")])
+        raise ValueError("of the application")
+
+    try:
+        RunWSGI(failing)
+    except ValueError as error:
+        Header(PLAIN, Status=500)
+        Write(f"caught {error}")
+
+
+@way
 def wsgi_then() -> None:
     RunWSGI(app)
     Write(error_of(Write, "more"))
