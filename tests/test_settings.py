@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.paths import APPS, command
+from harness import windows
+from harness.paths import APPS, REPO, command
 from harness.serve import Serve, run
 from pyisapie import settings
 
@@ -223,3 +225,10 @@ def test_the_list_can_be_cut_short() -> None:
     done = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("app ")
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(bool(windows.NAME), reason="the table is the same everywhere")
+def test_the_document_is_current() -> None:
+    command = [sys.executable, REPO / "tools" / "make_docs.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
