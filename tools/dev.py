@@ -42,9 +42,11 @@ BUNDLE_LINUX = "cpython-3.13-linux"
 NOT_FOR_LINUX = ("readline*", "_curses*", "curses")  # need libraries that differ between systems
 OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so",
                     "libpython", "ld-linux")  # fmt: skip
-# What is the host's business: ./dev test runs it in mode main only, ./dev test --all in each.
-NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "host_logs", "http_limits", "http_strict",
-                 "log_rotation", "memory", "settings", "start_failures", "static")  # fmt: skip
+# What is the host's or the door's business: ./dev test runs it with the machine's Python only, and
+# not in further modes; ./dev test --all with each and in each.
+NOT_OF_A_PYTHON = ("backpressure", "bench", "bundle", "host_logs", "http_limits", "http_strict",
+                   "log_rotation", "memory", "static")  # fmt: skip
+NOT_OF_A_MODE = (*NOT_OF_A_PYTHON, "settings", "start_failures")
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
@@ -279,6 +281,11 @@ def chosen(arguments: Sequence[str], tests: Sequence[str]) -> list[str]:
     """pytest's arguments, with these tests when none are named."""
     named = any(Path(word.split("::")[0]).exists() for word in arguments)
     return [*([] if named else tests), *arguments]
+
+
+def ignored(names: Iterable[str]) -> list[str]:
+    """pytest's arguments that leave these tests out."""
+    return [f"--ignore=tests/test_{name}.py" for name in names]
 
 
 def bundle_module() -> ModuleType:
@@ -521,13 +528,12 @@ def command_test(options: argparse.Namespace) -> int:
     steps.do("Windows cross build", build_windows,
              ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS)  # fmt: skip
     steps.do("tests on the machine's Python", test_python, env, [], options.all)
+    quick = ["-m", "not long and not browser"]
     for name in ALL_PYTHONS if options.all else (OTHER_PYTHON,):
         steps.do(f"tests on {name}", lambda name=name: test_python(
-            environment_of(name), [] if options.all else
-            ["-m", "not long and not browser", "--ignore=tests/test_bundle.py"],
+            environment_of(name), [] if options.all else [*quick, *ignored(NOT_OF_A_PYTHON)],
             True, hosts="" if options.all else "ours,iis"))  # fmt: skip
-    quick = ["-m", "not long and not browser"]
-    left_out = [] if options.all else [f"--ignore=tests/test_{name}.py" for name in NOT_OF_A_MODE]
+    left_out = [] if options.all else ignored(NOT_OF_A_MODE)
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
         environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
         "" if options.all else "ours,apache"))  # fmt: skip
