@@ -536,7 +536,7 @@ def command_test(options: argparse.Namespace) -> int:
     left_out = [] if options.all else ignored(NOT_OF_A_MODE)
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
         environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
-        "" if options.all else "ours,apache"))  # fmt: skip
+        "" if options.all else "ours"))  # fmt: skip
     for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
         steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:
