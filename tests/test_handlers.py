@@ -729,6 +729,7 @@ def InterpreterMap():
 
 
 @main_only
+@pytest.mark.skipif(bool(windows.NAME), reason="the harness kills wine itself, not the server")
 def test_the_end_of_several_interpreters(serve: Start, tmp_path: Path) -> None:
     handler = """
 import atexit
