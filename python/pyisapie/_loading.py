@@ -82,15 +82,18 @@ def _import_module(name: str) -> Any:
         from pyisapie import settings
 
         if error.name and (name == error.name or name.startswith(error.name + ".")):
+            parent, _, last = name.rpartition(".")
+            meant = f"{parent}:{last}" if hasattr(sys.modules.get(parent), last) else ""
+            hint = f"Did you mean {meant}?" if meant else settings.target_hint(name)
             raise LoadError(
                 f"There is no module named {error.name!r}.",
-                f"{settings.target_hint(name)} Check the name {IN_APP}. The folder that holds it "
+                f"{hint} Check the name {IN_APP}. The folder that holds it "
                 f"is {IN_ROOT}. Python looked in: {os.pathsep.join(sys.path)}".lstrip(),
                 error,
             ) from error
         raise LoadError(
             f"The application {name!r} needs the module {error.name!r}, which is not installed.",
-            f"Install it into this environment: {sys.executable} -m pip install ... ",
+            f"Install its package into this environment: {sys.executable} -m pip install PACKAGE",
             error,
         ) from error
     except SyntaxError as error:
@@ -188,6 +191,13 @@ def _origin(name: str) -> str:
     return f"the package in {folders[0]}" if folders else "a module of Python itself"
 
 
+def _pages_hint(name: str) -> str:
+    """What to write for the pages of a folder that was named as a module, without a slash."""
+    module = sys.modules.get(name)
+    is_folder = hasattr(module, "__path__") and not getattr(module, "__file__", None)
+    return f" For the pages of that folder: {name.replace('.', '/')}/" if is_folder else ""
+
+
 def import_app(target: str) -> Any:
     """The application that ``module:callable`` names; ``module:factory()`` is called."""
     module_name, _, attribute = target.partition(":")
@@ -200,7 +210,7 @@ def import_app(target: str) -> Any:
             raise LoadError(
                 f"{module_name!r} has no {attribute!r}: it is {_origin(module_name)}.",
                 f"It has these callables: {', '.join(names[:20]) or 'none'}. "
-                f"Write MODULE:CALLABLE {IN_APP}.",
+                f"Write MODULE:CALLABLE {IN_APP}.{_pages_hint(module_name)}",
             )
         found = getattr(found, part)
     if factory:
@@ -214,7 +224,7 @@ def import_app(target: str) -> Any:
             ) from error
     if not callable(found):
         raise LoadError(
-            f"{target} is not callable: it is a {type(found).__name__}.",
+            f"{target} is not callable: it is of type {type(found).__name__}.",
             "Name the WSGI application itself, or a factory as MODULE:FACTORY().",
         )
     return found

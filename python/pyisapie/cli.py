@@ -113,16 +113,18 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve = commands.add_parser(
         "serve",
         help="serve an application over HTTP with the ISAPI host of PyISAPIe",
-        usage="pyisapie serve [MODULE:APP | PATH=MODULE:APP]... [--SETTING VALUE]...",
+        usage="pyisapie serve [MODULE:APP | FOLDER/ | PATH=...]... [--SETTING VALUE]...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.dedent("""\
-            Serve a WSGI application.
+            Serve a WSGI application, or a folder of pages.
 
               pyisapie serve mysite.wsgi:application
+              pyisapie serve ./www
               pyisapie serve /=main:app /shop=shop:app --bind 0.0.0.0:8080 --workers 4
 
             MODULE:CALLABLE names the application; MODULE:FACTORY() is called to make it.
-            PATH=MODULE:CALLABLE mounts it there; several can be mounted."""),
+            What has a slash is a folder of pages: its .py files run, the others are sent.
+            PATH=MODULE:CALLABLE or PATH=FOLDER/ mounts it there; several can be mounted."""),
         epilog='Each setting can also stand in pyisapie.toml (log-level = "debug") or in an '
         "environment variable (PYISAPIE_LOG_LEVEL=debug). Flags win over the environment, the "
         "environment over the file.",
@@ -232,7 +234,7 @@ def _serve(options: argparse.Namespace) -> int:
     if not values.get("app") and not values.get("door"):
         raise settings.SettingError(
             "no application is named. Write: pyisapie serve MODULE:APP (such as "
-            'mysite.wsgi:application), or app = "MODULE:APP" in pyisapie.toml.'
+            'mysite.wsgi:application) or FOLDER/ for pages, or app = "MODULE:APP" in pyisapie.toml.'
         )
     home = values.get("home")
     if home and not (os.path.isdir(home) and os.path.samefile(home, sys.prefix)):

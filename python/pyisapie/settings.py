@@ -61,6 +61,10 @@ def _unknown(name: str, where: str) -> SettingError:
     return SettingError(f"{where}: there is no setting {name!r}.{hint}")
 
 
+def _folder_of(path: str) -> str:
+    return f"{os.path.dirname(path) or '.'}/"
+
+
 def target_hint(target: str) -> str:
     """What was meant, perhaps, by an application that is given as a file (site/hello.py)."""
     path, _, attribute = target.partition(":")
@@ -68,7 +72,8 @@ def target_hint(target: str) -> str:
         return ""
     module = os.path.normpath(path.removesuffix(".py")).replace(os.sep, ".").lstrip(".")
     usual = "application" if module.endswith("wsgi") else "app"
-    return f"Write MODULE:CALLABLE: did you mean {module}:{attribute or usual}?"
+    hint = f"Write MODULE:CALLABLE: did you mean {module}:{attribute or usual}?"
+    return hint if attribute else f"{hint} A page is served by its folder: {_folder_of(path)}"
 
 
 def check(name: str, text: str, where: str) -> str:

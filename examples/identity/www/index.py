@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from html import escape
 
@@ -28,7 +30,7 @@ def Request() -> None:
         "user": text(Env.REMOTE_USER) or "nobody: the server has not asked for a name",
         "way to authenticate": Env.AUTH_TYPE or "none",
         "address": Env.REMOTE_ADDR,
-        "Python acts as": answer_of(windows.whoami),
+        "Python acts as": answer_of(account),
         "for the user it acts as": answer_of(as_the_user),
     }
     Header(["Content-Type: text/html; charset=utf-8", "Cache-Control: no-store"])
@@ -40,6 +42,17 @@ def Request() -> None:
 def text(variable: str) -> str:
     """A variable's value: its bytes are UTF-8, each of which is one character in Env."""
     return variable.encode("latin-1").decode("utf-8", "replace")
+
+
+def account() -> str:
+    if sys.platform == "win32":
+        return windows.whoami()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a number without a name
+        return str(os.geteuid())
 
 
 def as_the_user() -> str:
