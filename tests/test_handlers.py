@@ -436,7 +436,7 @@ def Request():
 
 
 def test_the_body_is_not_opened_after_the_handler(serve: Start, tmp_path: Path) -> None:
-    """As by the text of its exception: nobody would close it, and it would read what comes later."""
+    """As by the text of its exception: nobody would close it, and it would read the next one."""
     site = serve("./www", root=site_of(tmp_path, Http_Isapi=LATE)).site("ours")
     assert site.post("/late", b"first").status == 500
     assert site.post("/", b"second").body == b" second"

@@ -253,7 +253,9 @@ def test_a_page_that_fails(pages: Site) -> None:
     response = ask(pages, "fail")
     assert response.status == 500
     assert b"secret" not in response.body and b"must not" not in response.body
-    assert "secret of the page" in pages.log.wait_entry("The application failed", mark).text
+    text = pages.log.wait_entry("The application failed", mark).text
+    assert "secret of the page" in text
+    assert "_pages.py" not in text and "Isapi.py" not in text  # the page's own frames only
 
 
 def test_a_page_that_fails_late(pages: Site) -> None:

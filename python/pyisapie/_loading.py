@@ -294,7 +294,9 @@ def _load(app: str, root: str, config: str) -> list[tuple[Any, ...]]:
 
 def own_frames_skipped(trace: TracebackType | None) -> TracebackType | None:
     """The part of a traceback that lies in the application."""
-    ours = {__file__, importlib.__file__, os.path.join(os.path.dirname(__file__), "_pages.py")}
+    here = os.path.dirname(__file__)
+    pages = os.path.join(here, "_pages.py"), os.path.join(os.path.dirname(here), "Http", "Isapi.py")
+    ours = {__file__, importlib.__file__, *pages}
     while trace and (
         trace.tb_frame.f_code.co_filename in ours
         or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
