@@ -44,9 +44,9 @@ OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so
                     "libpython", "ld-linux")  # fmt: skip
 # What is the host's or the door's business: ./dev test runs it with the machine's Python only, and
 # not in further modes; ./dev test --all with each and in each.
-NOT_OF_A_PYTHON = ("backpressure", "bench", "bundle", "host_logs", "http_limits", "http_strict",
-                   "log_rotation", "memory", "static")  # fmt: skip
-NOT_OF_A_MODE = (*NOT_OF_A_PYTHON, "settings", "start_failures")
+NOT_OF_A_PYTHON = ("backpressure", "bench", "bundle", "check_legacy", "examples", "host_logs",
+                   "http_limits", "http_strict", "log_rotation", "memory", "static")  # fmt: skip
+NOT_OF_A_MODE = (*NOT_OF_A_PYTHON, "settings", "start_failures", "webdav")
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
@@ -532,7 +532,7 @@ def command_test(options: argparse.Namespace) -> int:
     for name in ALL_PYTHONS if options.all else (OTHER_PYTHON,):
         steps.do(f"tests on {name}", lambda name=name: test_python(
             environment_of(name), [] if options.all else [*quick, *ignored(NOT_OF_A_PYTHON)],
-            True, hosts="" if options.all else "ours,iis"))  # fmt: skip
+            True, hosts="" if options.all else "ours"))  # fmt: skip
     left_out = [] if options.all else ignored(NOT_OF_A_MODE)
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
         environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
