@@ -235,7 +235,7 @@ def command_run(options: argparse.Namespace) -> None:
     root = [] if options.app else ["--root", str(DEMO)]
     if options.app and (Path(options.app[0]) / "pyisapie.toml").is_file():
         app, root = options.app[1:], ["--root", options.app[0]]
-    reload = ["--reload"] if not options.app else []
+    reload = ["--reload"] if root else []
     if not options.app:
         say("the demo site (user admin, password admin); Ctrl+C ends it")
     words = [str(env.command("pyisapie")), "serve", *app, *root, *reload, *options.rest]

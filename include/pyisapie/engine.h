@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIE_ENGINE_ABI 6
+#define PIE_ENGINE_ABI 7
 #define PIE_ENGINE_OPEN_NAME "pie_engine_open"
 
 struct pie_door;    /* the door, as the engine sees it */
@@ -62,12 +62,13 @@ struct pie_response_head {
   size_t header_count;
 };
 
-/* Why something could not be started, in words for the person who must mend it. */
+/* Why something could not be done, in words for the person who must mend it. */
 struct pie_failure {
   int status;          /* 500, or 503 for what passes by itself */
   const char *summary; /* one line: what is wrong */
   const char *detail;  /* several lines: where, a traceback; may be NULL */
   const char *advice;  /* what to do; may be NULL */
+  bool in_request;     /* the application raised an exception: logged already, and detail is it */
 };
 
 /* Whose a log entry is: a request's, a site's without a request, or (all empty) the process's. */

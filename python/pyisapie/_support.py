@@ -172,9 +172,11 @@ def describe(error: BaseException, where: str) -> str:
     """The text of an exception for the log."""
     import traceback
 
-    shown = _loading.own_frames_skipped(error.__traceback__) or error.__traceback__
+    shown = _loading.own_frames_skipped(error.__traceback__)
+    if shown is None and not isinstance(error, SyntaxError):  # that one names its place itself
+        shown = error.__traceback__
     text = f"{where}:\n" + "".join(traceback.format_exception(type(error), error, shown))
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def wake_on_signals(descriptor: int) -> bool:

@@ -75,6 +75,7 @@ GROUPS = {
         "access-log",
         "access-log-file",
         "show-errors",
+        "show-tracebacks",
         "server-header",
     ),
     "for tests of ISAPI extensions": ("strict-isapi", "quirks", "applications"),

@@ -55,6 +55,9 @@
     "how long it may run on after that before its process is replaced")                            \
   X(SHOW_ERRORS, "show-errors", CHOICE, "local|always|never", 0, 0, DOOR,                          \
     "who sees the whole text of a start-up error in the browser")                                  \
+  X(SHOW_TRACEBACKS, "show-tracebacks", CHOICE, "never|local|always", 0, 0, DOOR,                  \
+    "who sees in the browser why the application failed in a request (with reload: local, where "  \
+    "this is not set)")                                                                            \
   X(RELOAD, "reload", SWITCH, "off", 0, 0, DOOR,                                                   \
     "restart when a Python file of the application changes (for development)")                     \
   X(LOG, "log", TEXT, "", 0, 0, DOOR, "the error log's file (default: the error stream)")          \

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { SHOWN_MAX = 32 * 1024 }; /* bytes of a traceback in a response */
+
 static PIE_THREAD_LOCAL struct pie_call *current;
 
 struct pie_call *pie_call_of_thread(void) {
@@ -176,7 +178,8 @@ void pie_call_log(const struct pie_call *call, enum pie_log_level level, const c
   call->engine->ops->log(call->engine->door, &origin, level, pie_str_from(text));
 }
 
-void pie_call_log_exception(struct pie_call *call, const char *where) {
+/* Logs the exception that is set, and clears it: its text, or NULL when there is none. */
+static PyObject *log_exception(struct pie_call *call, const char *where) {
   struct pie_engine *engine = call->engine;
   struct pie_log_origin origin = pie_call_origin(call);
   PyObject *exception = pie_py_take_exception();
@@ -192,15 +195,41 @@ void pie_call_log_exception(struct pie_call *call, const char *where) {
     PyErr_Clear();
     pie_call_log(call, PIE_LOG_ERROR, where);
   }
-  Py_XDECREF(text);
   Py_XDECREF(exception);
+  return text;
 }
 
-static const struct pie_failure app_failed = {
-    .status = 500,
-    .summary = "The application failed while it handled the request.",
-    .advice = "Its traceback is in the error log, under the reference below.",
-};
+void pie_call_log_exception(struct pie_call *call, const char *where) {
+  Py_XDECREF(log_exception(call, where));
+}
+
+/* The end of a text that is too long says most. */
+static const char *last_of(PyObject *text) {
+  Py_ssize_t n = 0;
+  const char *bytes = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+  if (!bytes) {
+    PyErr_Clear();
+    return NULL;
+  }
+  if (n <= SHOWN_MAX)
+    return bytes;
+  bytes += n - SHOWN_MAX;
+  while ((*bytes & 0xC0) == 0x80) /* within a character */
+    bytes++;
+  return bytes;
+}
+
+static void fail(struct pie_call *call, PyObject *traceback) {
+  const struct pie_failure failure = {
+      .status = 500,
+      .summary = "The application failed while it handled the request.",
+      .detail = last_of(traceback),
+      .advice = "Its traceback is in the error log, under the reference below. The setting "
+                "show-tracebacks brings it here.",
+      .in_request = true,
+  };
+  pie_call_fail(call, &failure);
+}
 
 void pie_call_end_failed(struct pie_call *call) {
   if (atomic_load(&call->expired)) { /* answered already, and the stack is logged */
@@ -215,9 +244,10 @@ void pie_call_end_failed(struct pie_call *call) {
     pie_call_finish(call, false);
     return;
   }
-  pie_call_log_exception(call, "The application failed");
+  PyObject *traceback = log_exception(call, "The application failed");
   if (pie_call_head_sent(call))
     pie_call_finish(call, false);
   else
-    pie_call_fail(call, &app_failed);
+    fail(call, traceback);
+  Py_XDECREF(traceback);
 }

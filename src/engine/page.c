@@ -221,8 +221,18 @@ static void end_over(struct pie_call *call) {
   pie_call_finish(call, true);
 }
 
+static bool is_coroutine(PyObject *result) {
+  if (!result || !PyCoro_CheckExact(result))
+    return false;
+  PyErr_SetString(PyExc_TypeError, "Request() is an async function, which pages cannot be: it "
+                                   "must be a plain one");
+  return true;
+}
+
 static void end(struct pie_call *call, PyObject *result) {
   struct pie_page *page = call->page;
+  if (is_coroutine(result))
+    result = NULL;
   bool failed = !result && (call->responded || !PyErr_ExceptionMatches(PyExc_SystemExit));
   if (!failed)
     PyErr_Clear();

@@ -162,11 +162,25 @@ static int64_t op_read(struct pie_request *request, void *buffer, size_t capacit
 
 static const char *op_complaint(struct pie_request *request) { return request->response.complaint; }
 
-static bool shows_details(struct pie_request *request) {
+static bool shows(struct pie_request *request, enum pie_setting_id id) {
   struct pie_settings *settings = &request->door->settings;
-  if (pie_settings_is(settings, PIE_SET_SHOW_ERRORS, "always"))
+  if (pie_settings_is(settings, id, "always"))
     return true;
-  return pie_settings_is(settings, PIE_SET_SHOW_ERRORS, "local") && pie_request_is_local(request);
+  bool develops = id == PIE_SET_SHOW_TRACEBACKS && !settings->text[id] &&
+                  settings->number[PIE_SET_RELOAD];
+  return (develops || pie_settings_is(settings, id, "local")) && pie_request_is_local(request);
+}
+
+static void render(struct pie_buf *page, struct pie_request *request,
+                   const struct pie_failure *failure) {
+  struct pie_failure shown = *failure;
+  bool traceback = failure->in_request && shows(request, PIE_SET_SHOW_TRACEBACKS);
+  if (traceback)
+    shown.advice = NULL;
+  else if (failure->in_request)
+    shown.detail = NULL;
+  pie_startpage_render(page, &shown, request->info.id,
+                       traceback || shows(request, PIE_SET_SHOW_ERRORS));
 }
 
 static bool give_page(struct pie_request *request, const struct pie_failure *failure) {
@@ -179,7 +193,7 @@ static bool give_page(struct pie_request *request, const struct pie_failure *fai
   };
   struct pie_buf page;
   pie_buf_init(&page, PAGE_MAX);
-  pie_startpage_render(&page, failure, request->info.id, shows_details(request));
+  render(&page, request, failure);
   struct pie_response_head head = {
       .status = failure->status,
       .reason = pie_status_reason(failure->status),
@@ -210,7 +224,8 @@ static void op_finish(struct pie_request *request, bool whole) {
 }
 
 static void op_fail(struct pie_request *request, const struct pie_failure *failure) {
-  pie_request_log(request, PIE_LOG_ERROR, failure->summary);
+  if (!failure->in_request)
+    pie_request_log(request, PIE_LOG_ERROR, failure->summary);
   bool whole = request->response.state <= PIE_RESPONSE_HELD && give_page(request, failure);
   op_finish(request, whole);
 }
