@@ -131,6 +131,13 @@ def test_no_application(tmp_path: Path) -> None:
     assert "MODULE:APP" in said
 
 
+def test_a_door_that_is_not_there(tmp_path: Path) -> None:
+    status, said = run("serve", "--bind", "127.0.0.1:0", "--door", str(tmp_path / "gone.so"))
+    assert status == 1
+    assert "there is no ISAPI extension" in said and "(setting door)" in said
+    assert "worker" not in said
+
+
 def test_help_names_every_setting() -> None:
     status, said = run("serve", "--help")
     assert status == 0

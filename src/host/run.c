@@ -69,10 +69,16 @@ static int open_sockets(struct pie_host *host, struct pie_bound *bound, size_t *
   return err;
 }
 
-static void choose_door(struct pie_host *host) {
+static int choose_door(struct pie_host *host) {
   const char *wanted = pie_settings_text(&host->settings, PIE_SET_DOOR);
-  if (*wanted)
-    snprintf(host->door, sizeof host->door, "%s", wanted);
+  if (!*wanted)
+    return 0;
+  if (!pie_path_is_file(wanted)) {
+    pie_log(&host->log, PIE_LOG_ERROR, "there is no ISAPI extension %s (setting door)", wanted);
+    return -PIE_ESTART;
+  }
+  snprintf(host->door, sizeof host->door, "%s", wanted);
+  return 0;
 }
 
 int pie_host_run(struct pie_host *host) {
@@ -80,8 +86,7 @@ int pie_host_run(struct pie_host *host) {
   size_t count = 0;
   if (open_error_log(host))
     return 1;
-  choose_door(host);
-  int code = open_sockets(host, bound, &count) ? 1 : 0;
+  int code = choose_door(host) || open_sockets(host, bound, &count) ? 1 : 0;
   if (!code && host->is_worker) {
     code = pie_worker_run(host, bound, count);
   } else if (!code) {
