@@ -13,7 +13,7 @@ import pytest
 from harness.paths import EXAMPLES, TESTS
 from harness.serve import run
 from pyisapie import legacy
-from pyisapie._words import split
+from pyisapie.legacy.words import split
 
 LEGACY = TESTS / "legacy"
 OLD_PAGE = (LEGACY / "site" / "www" / "api.py").read_bytes()

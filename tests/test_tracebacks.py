@@ -83,7 +83,9 @@ def test_one_who_does_not_see_it_learns_where_it_is(serve: Start, root: Path) ->
 
 
 def test_a_long_one_is_shown_from_its_end(serve: Start, root: Path) -> None:
-    long = "x = '\u20ac' * 100_000\ndef app(environ, start_response):\n    raise ValueError(x + '!')\n"
+    long = (
+        "x = '\u20ac' * 100_000\ndef app(environ, start_response):\n    raise ValueError(x + '!')\n"
+    )
     (root / "long.py").write_text(long, "utf-8")
     page = serve("long:app", "--show-tracebacks", "local", root=root).site().get("/")
     text = text_of(page)

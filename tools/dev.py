@@ -268,12 +268,12 @@ def build_windows(pythons: Iterable[str]) -> None:
         )
         package = folder / "package" / "pyisapie"
         shutil.rmtree(package.parent, ignore_errors=True)
-        package.mkdir(parents=True)
-        for file in [*made, *(ROOT / "python" / "pyisapie").glob("*.py")]:
+        ignored = shutil.ignore_patterns("__pycache__")
+        for source in (ROOT / "python" / name for name in ("pyisapie", "Http")):
+            shutil.copytree(source, package.parent / source.name, ignore=ignored)
+        for file in made:
             shutil.copy(file, package)
         shutil.copy(ROOT / "python" / "PyISAPIe.py", package.parent)
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "python" / "Http", package.parent / "Http", ignore=ignored)
         say(f"{folder.relative_to(ROOT)}: {', '.join(p.name for p in made)}")
 
 
