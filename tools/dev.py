@@ -540,6 +540,8 @@ def command_test(options: argparse.Namespace) -> int:
     for name in ALL_WINDOWS_PYTHONS if options.all else WINDOWS_PYTHONS[:1]:
         steps.do(f"tests under Wine, {name}", test_windows, name, [])
     if options.all:
+        steps.do("long tests under Wine", test_windows, WINDOWS_PYTHONS[0],
+                 ["-m", "long", "tests/test_iis.py", "tests/test_windows_soak.py"])  # fmt: skip
         steps.do("Windows cross build, arm64", cross_build, BUILD / "windows-arm64", "aarch64")
         for mode in ("main", "free-threaded"):
             steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
