@@ -483,8 +483,8 @@ static PyObject *page_read_source(PyObject *module, PyObject *args) {
     PyErr_Format(PyExc_OSError, "%s has more than %zd bytes", path, most);
   else if (!err)
     result = Py_BuildValue("NNLKK", read_whole(found), PyUnicode_DecodeFSDefault(found->name),
-                           (long long)found->changed_ns,
-                           (unsigned long long)found->size, (unsigned long long)found->id);
+                           (long long)found->changed_ns, (unsigned long long)found->size,
+                           (unsigned long long)found->id);
   if (!err)
     pie_file_close(found->file);
   PyMem_Free(found);

@@ -5,6 +5,15 @@
 #ifndef PIE_ENGINE_PY_H
 #define PIE_ENGINE_PY_H
 
+#include <patchlevel.h>
+
+/* PyGILState_Ensure does not follow a thread into another interpreter: see py_bind.c, the only file
+ * that needs more of Python than its API. */
+#define PIE_PY_MUST_BIND (PY_VERSION_HEX < 0x030c0000)
+#if defined(PIE_PY_BINDS) && PIE_PY_MUST_BIND
+#define Py_BUILD_CORE 1
+#endif
+
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

@@ -4,15 +4,10 @@
  * takes there the state that a thread has had first, even while it is in another interpreter. So it
  * is told; from 3.12 on it follows by itself.
  */
-#include <patchlevel.h>
-
-#if PY_VERSION_HEX < 0x030c0000
-#define Py_BUILD_CORE 1
-#endif
-
+#define PIE_PY_BINDS
 #include "engine/interp.h"
 
-#if PY_VERSION_HEX < 0x030c0000
+#if PIE_PY_MUST_BIND
 
 #include <internal/pycore_runtime.h>
 

@@ -166,8 +166,8 @@ static bool shows(struct pie_request *request, enum pie_setting_id id) {
   struct pie_settings *settings = &request->door->settings;
   if (pie_settings_is(settings, id, "always"))
     return true;
-  bool develops = id == PIE_SET_SHOW_TRACEBACKS && !settings->text[id] &&
-                  settings->number[PIE_SET_RELOAD];
+  bool develops =
+      id == PIE_SET_SHOW_TRACEBACKS && !settings->text[id] && settings->number[PIE_SET_RELOAD];
   return (develops || pie_settings_is(settings, id, "local")) && pie_request_is_local(request);
 }
 
