@@ -176,6 +176,17 @@ def {name}(environ, start_response):
         assert site.get("/shopping").body == b"first  /shopping"
 
 
+def test_an_application_has_any_name(tmp_path: Path) -> None:
+    (tmp_path / "pyisapie.toml").write_text('app = "split:app"\n')
+    (tmp_path / "split.py").write_text("""
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return ["{SCRIPT_NAME} {PATH_INFO}".format(**environ).encode("latin-1")]
+""")
+    with _pool(tmp_path, f"/grün={windows.native(tmp_path)}") as serve:
+        assert serve.site().get("/gr%C3%BCn/x").body == "/grün /x".encode()
+
+
 def _with_file(tmp_path: Path, text: str) -> Serve:
     root = tmp_path / "site"
     root.mkdir()
