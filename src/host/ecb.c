@@ -103,7 +103,8 @@ struct async {
   intptr_t file;
   uint64_t offset;
   const HSE_RESPONSE_VECTOR *vector;
-  uint64_t length; /* of ASYNC_REST */
+  uint64_t length;                /* of ASYNC_FILE and ASYNC_REST */
+  struct pie_span before, behind; /* ASYNC_FILE */
   enum {
     ASYNC_WRITE,
     ASYNC_READ,
@@ -118,6 +119,26 @@ struct async {
 };
 
 static BOOL vector_now(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v);
+
+static bool write_all(struct pie_exchange *x, struct pie_span span) {
+  while (span.n) {
+    DWORD size = (DWORD)span.n;
+    if (!write_now(x, span.p, &size))
+      return false;
+    span.p = (const char *)span.p + size;
+    span.n -= size;
+  }
+  return true;
+}
+
+/* TRANSMIT_FILE. */
+static bool file_now(const struct async *a) {
+  struct pie_exchange *x = a->x;
+  return pie_ecb_flush_head(x) == 0 && write_all(x, a->before) &&
+         (!count_body(x, NULL, a->length) ||
+          pie_output_file(x, a->file, a->offset, a->length) == 0) &&
+         write_all(x, a->behind);
+}
 
 static bool do_async(const struct async *a, DWORD *size) {
   struct pie_exchange *x = a->x;
@@ -135,7 +156,7 @@ static bool do_async(const struct async *a, DWORD *size) {
     return got >= 0;
   }
   case ASYNC_FILE:
-    return !count_body(x, NULL, a->size) || pie_output_file(x, a->file, a->offset, a->size) == 0;
+    return file_now(a);
   case ASYNC_REST:
     return pie_output_file(x, a->file, a->offset, a->length) == 0;
   case ASYNC_VECTOR:
@@ -302,16 +323,23 @@ static const char *vector_breach(struct pie_exchange *x, const HSE_RESPONSE_VECT
   return with_head ? head_breach(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders)) : NULL;
 }
 
+/* That is what a size of 0 means. */
+static uint64_t rest_of_file(const HSE_VECTOR_ELEMENT *e) {
+  int64_t size = pie_file_size((intptr_t)e->pvContext);
+  return size > 0 && (uint64_t)size > e->cbOffset ? (uint64_t)size - e->cbOffset : 0;
+}
+
 static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   int err = 0;
   for (DWORD i = 0; i < v->nElementCount && !err; i++) {
     const HSE_VECTOR_ELEMENT *e = &v->lpElementArray[i];
     bool is_file = e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE;
     const char *bytes = is_file ? NULL : (const char *)e->pvContext + e->cbOffset;
-    if (!count_body(x, bytes, e->cbSize))
+    uint64_t size = is_file && !e->cbSize ? rest_of_file(e) : e->cbSize;
+    if (!count_body(x, bytes, size))
       continue;
     if (is_file)
-      err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
+      err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, size);
     else
       err = pie_output_add(x, (struct pie_span){bytes, (size_t)e->cbSize});
   }
@@ -509,20 +537,23 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
   }
   if (info->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
     x->wants_close = true;
-  PFN_HSE_IO_COMPLETION completion = info->pfnHseIO ? info->pfnHseIO : x->completion;
-  if ((info->dwFlags & HSE_IO_ASYNC) && completion && length <= UINT32_MAX)
-    return start_async((struct async){.x = x,
-                                      .what = ASYNC_FILE,
-                                      .file = file,
-                                      .offset = info->Offset,
-                                      .size = (DWORD)length,
-                                      .completion = completion,
-                                      .context = info->pContext});
-  if (pie_ecb_flush_head(x) ||
-      (count_body(x, NULL, length) && pie_output_file(x, file, info->Offset, length)))
-    return refuse(ERROR_NETNAME_DELETED);
-  DWORD tail = info->TailLength;
-  return tail ? write_now(x, info->pTail, &tail) : TRUE;
+  bool as_text = !(info->dwFlags & HSE_IO_SEND_HEADERS); /* to mod_isapi it is that, too */
+  struct async what = {
+      .x = x,
+      .what = ASYNC_FILE,
+      .file = file,
+      .offset = info->Offset,
+      .length = length,
+      .before = {info->pHead, info->pHead && as_text ? info->HeadLength : 0},
+      .behind = {info->pTail, info->pTail ? info->TailLength : 0},
+      .completion = info->pfnHseIO ? info->pfnHseIO : x->completion,
+      .context = info->pContext,
+  };
+  uint64_t all = what.before.n + length + what.behind.n;
+  what.size = (DWORD)all;
+  if ((info->dwFlags & HSE_IO_ASYNC) && what.completion && all <= UINT32_MAX)
+    return start_async(what);
+  return file_now(&what) ? TRUE : refuse(ERROR_NETNAME_DELETED);
 }
 
 /* ---- the rest ---- */

@@ -223,14 +223,14 @@ static int file = -1;
 static void WINAPI on_file_sent(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
                                 DWORD error) {
   CHECK_TEXT(context, "its own"); /* not the one of HSE_REQ_IO_COMPLETION */
-  CHECK_INT(bytes, 6);
+  CHECK_INT(bytes, 8);
   CHECK_INT(error, 0);
   close(file);
   ext_done(ecb, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
 }
 
 static DWORD send_file(EXTENSION_CONTROL_BLOCK *ecb) {
-  static const char head[] = "Content-Length: 6\r\n\r\n";
+  static const char head[] = "Content-Length: 8\r\n\r\n";
   char path[600];
   snprintf(path, sizeof path, "%s/async", test_folder());
   file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -242,6 +242,8 @@ static DWORD send_file(EXTENSION_CONTROL_BLOCK *ecb) {
                       .pszStatusCode = "200 OK",
                       .pHead = (PVOID)(uintptr_t)head,
                       .HeadLength = sizeof head - 1,
+                      .pTail = (PVOID)(uintptr_t) "xy",
+                      .TailLength = 2,
                       .dwFlags = HSE_IO_ASYNC | HSE_IO_SEND_HEADERS};
   CHECK(ext_support(ecb, HSE_REQ_TRANSMIT_FILE, &info));
   return HSE_STATUS_PENDING;
@@ -252,7 +254,7 @@ static void files_complete(void) {
   int fd = served_connect(&served);
   for (int i = 0; i < 3; i++) {
     client_send(fd, GET);
-    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n456789");
+    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n456789xy");
   }
   close(fd);
   served_stop(&served);
