@@ -74,7 +74,9 @@ static int64_t find_length(struct pie_request *request) {
   bool unknown = request->ecb->cbTotalBytes == PIE_ISAPI_LENGTH_UNKNOWN;
   if (!text.n && !unknown && request->ecb->cbTotalBytes)
     text = variable(request, "CONTENT_LENGTH");
-  if (text.n && pie_str_to_int64(text, &length) == 0)
+  /* Beside Transfer-Encoding it counts for nothing (RFC 9112, 6.3). */
+  bool is_chunked = unknown && pie_request_header(request, PIE_STR("Transfer-Encoding")).n > 0;
+  if (!is_chunked && text.n && pie_str_to_int64(text, &length) == 0)
     return length;
   if (unknown)
     return PIE_LENGTH_UNKNOWN;
