@@ -297,6 +297,17 @@ static BOOL send_head(struct pie_exchange *x, struct pie_str status, struct pie_
   return put_head(x, status, headers) ? refuse(ERROR_NETNAME_DELETED) : TRUE;
 }
 
+/* With HSE_REQ_SEND_RESPONSE_HEADER the body, or its beginning, may come behind the empty line. */
+static BOOL send_head_and_more(struct pie_exchange *x, struct pie_str status,
+                               struct pie_str block) {
+  const char *empty = strstr(block.p, "\r\n\r\n");
+  size_t n = pie_str_starts(block, PIE_STR("\r\n")) ? 2
+             : empty                                ? (size_t)(empty - block.p) + 4
+                                                    : block.n;
+  return send_head(x, status, (struct pie_str){block.p, n}) &&
+         write_all(x, (struct pie_span){block.p + n, block.n - n});
+}
+
 static BOOL send_header_ex(struct pie_exchange *x, const HSE_SEND_HEADER_EX_INFO *info) {
   struct pie_str status = {info->pszStatus, info->cchStatus};
   struct pie_str headers = {info->pszHeader, info->cchHeader};
@@ -619,8 +630,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     return send_header_ex(x, buffer);
   case HSE_REQ_SEND_RESPONSE_HEADER:
     x->wants_close = true;
-    return send_head(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
-                     type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
+    return send_head_and_more(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
+                              type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
   case HSE_REQ_SEND_URL_REDIRECT_RESP:
   case HSE_REQ_SEND_URL:
     return redirect(x, buffer);

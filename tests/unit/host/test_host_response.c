@@ -66,6 +66,14 @@ static DWORD head_that_closes(EXTENSION_CONTROL_BLOCK *ecb) {
   return HSE_STATUS_SUCCESS;
 }
 
+/* "Optional headers or data to be appended" (Visual Studio 6's documentation). */
+static DWORD old_head_with_body(EXTENSION_CONTROL_BLOCK *ecb) {
+  CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_SEND_RESPONSE_HEADER, NULL, NULL,
+                                   (LPDWORD)(uintptr_t) "Content-Length: 5\r\n\r\nhel"));
+  CHECK(ext_write(ecb, "lo"));
+  return HSE_STATUS_SUCCESS;
+}
+
 static DWORD old_head(EXTENSION_CONTROL_BLOCK *ecb) {
   CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_SEND_RESPONSE_HEADER,
                                    (LPVOID)(uintptr_t) "202 Yes", NULL,
@@ -83,6 +91,8 @@ static void heads_by_call_and_bodies_by_write(void) {
                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", false);
   check_answer(old_head, "GET",
                "HTTP/1.1 202 Yes\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", false);
+  check_answer(old_head_with_body, "GET",
+               "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", false);
 }
 
 static DWORD vector_in_pieces(EXTENSION_CONTROL_BLOCK *ecb) {
