@@ -664,6 +664,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     x->flushes = buffer != NULL;
     return TRUE;
   case HSE_APPEND_LOG_PARAMETER:
+    if (x->conn->worker->iis && !size)
+      return breach(x, "APPEND_LOG_PARAMETER without the text's size");
     if (x->conn->worker->iis)
       x->logged = pie_arena_copy(&x->arena, pie_str_from(buffer));
     return TRUE; /* elsewhere the access log has a form of its own */

@@ -176,7 +176,8 @@ intptr_t pie_ecb_token(EXTENSION_CONTROL_BLOCK *ecb) {
 }
 
 void pie_ecb_append_log(EXTENSION_CONTROL_BLOCK *ecb, const char *text) {
-  support(ecb, HSE_APPEND_LOG_PARAMETER, (void *)(uintptr_t)text, NULL, NULL);
+  DWORD size = (DWORD)strlen(text);
+  support(ecb, HSE_APPEND_LOG_PARAMETER, (void *)(uintptr_t)text, &size, NULL);
 }
 
 bool pie_ecb_is_connected(EXTENSION_CONTROL_BLOCK *ecb) {
