@@ -101,7 +101,9 @@ def test_no_file_of_the_server(iis: Site) -> None:
     assert iis.get("/iis?do=pass_on").status == 404
 
 
-@pytest.mark.parametrize("url", ["none.png", "http://other/", "/a%0D%0Ab:%20c", "/%00", "/a%20b"])
+@pytest.mark.parametrize(
+    "url", ["none.png", "http://other/", "/a%0D%0Ab:%20c", "/%00", "/a%20b", "/gr%C3%BCn"]
+)
 def test_no_url_for_the_server(iis: Site, url: str) -> None:
     assert b"ValueError: the URL must begin" in iis.get(f"/iis?do=pass_on&url={url}").body
 
