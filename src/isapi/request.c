@@ -56,7 +56,7 @@ static int parse_headers(struct pie_request *request) {
   }
   request->info.headers = headers;
   request->info.header_count = count;
-  return 0;
+  return raw.n ? -PIE_ETOOBIG : 0; /* the last ones may be those that a proxy has added */
 }
 
 struct pie_str pie_request_header(const struct pie_request *request, struct pie_str name) {
