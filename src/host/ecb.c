@@ -94,6 +94,39 @@ static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   return TRUE;
 }
 
+/* A vector that is sent asynchronously: the extension's own may lie on a stack, and only what its
+ * elements point to stays until the completion. */
+struct kept_vector {
+  HSE_RESPONSE_VECTOR vector;
+  HSE_VECTOR_ELEMENT elements[];
+};
+
+static char *keep_text(char **at, const char *text, size_t size) {
+  char *kept = *at;
+  if (!text)
+    return NULL;
+  memcpy(kept, text, size);
+  *at += size;
+  return kept;
+}
+
+static struct kept_vector *keep_vector(const HSE_RESPONSE_VECTOR *v) {
+  size_t elements = v->nElementCount * sizeof *v->lpElementArray;
+  size_t status = v->pszStatus ? strlen(v->pszStatus) + 1 : 0;
+  size_t headers = v->pszHeaders ? strlen(v->pszHeaders) + 1 : 0;
+  struct kept_vector *kept = malloc(sizeof *kept + elements + status + headers);
+  if (!kept)
+    return NULL;
+  char *at = (char *)kept->elements + elements;
+  kept->vector = *v;
+  kept->vector.lpElementArray = kept->elements;
+  if (elements)
+    memcpy(kept->elements, v->lpElementArray, elements);
+  kept->vector.pszStatus = keep_text(&at, v->pszStatus, status);
+  kept->vector.pszHeaders = keep_text(&at, v->pszHeaders, headers);
+  return kept;
+}
+
 /* An asynchronous operation: done at once on a thread of its own, then told. */
 struct async {
   struct pie_exchange *x;
@@ -102,7 +135,7 @@ struct async {
   DWORD size;
   intptr_t file;
   uint64_t offset;
-  const HSE_RESPONSE_VECTOR *vector;
+  struct kept_vector *vector;
   uint64_t length;                /* of ASYNC_FILE and ASYNC_REST */
   struct pie_span before, behind; /* ASYNC_FILE */
   enum {
@@ -160,7 +193,7 @@ static bool do_async(const struct async *a, DWORD *size) {
   case ASYNC_REST:
     return pie_output_file(x, a->file, a->offset, a->length) == 0;
   case ASYNC_VECTOR:
-    return vector_now(x, a->vector);
+    return vector_now(x, &a->vector->vector);
   case ASYNC_URL:
     return pie_iis_exec_url(x, a->buffer) == 0;
   case ASYNC_ERROR:
@@ -177,6 +210,7 @@ static void run_async(void *arg) {
   if (pie_fault(a.x, 4))
     pie_thread_sleep_ms((int)pie_fault_number(a.x, 5));
   bool good = do_async(&a, &size);
+  free(a.vector);
   DWORD error = atomic_load(&a.x->cancelled) ? ERROR_OPERATION_ABORTED : ERROR_NETNAME_DELETED;
   atomic_store(&a.x->io_active, false);
   if (a.completion)
@@ -448,11 +482,21 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   const struct pie_worker *worker = x->conn->worker;
   if (worker->extension.idle && x->completion && !x->io_active && is_one_file(v))
     return send_whole_file(x, v);
-  return start_async((struct async){.x = x,
-                                    .what = ASYNC_VECTOR,
-                                    .vector = v,
-                                    .completion = x->completion,
-                                    .context = x->completion_context});
+  struct kept_vector *kept = keep_vector(v);
+  if (!kept)
+    return refuse(ERROR_NETNAME_DELETED);
+  uint64_t total = 0;
+  for (DWORD i = 0; i < v->nElementCount; i++)
+    total += v->lpElementArray[i].cbSize;
+  BOOL begun = start_async((struct async){.x = x,
+                                          .what = ASYNC_VECTOR,
+                                          .vector = kept,
+                                          .size = (DWORD)total,
+                                          .completion = x->completion,
+                                          .context = x->completion_context});
+  if (!begun)
+    free(kept);
+  return begun;
 }
 
 /* ---- EXEC_URL ---- */
