@@ -101,7 +101,9 @@ def test_no_file_of_the_server(iis: Site) -> None:
     assert iis.get("/iis?do=pass_on").status == 404
 
 
-@pytest.mark.parametrize("url", ["none.png", "http://other/", "/a%0D%0Ab:%20c", "/%00", "/a%20b"])
+@pytest.mark.parametrize(
+    "url", ["none.png", "http://other/", "/a%0D%0Ab:%20c", "/%00", "/a%20b", "/gr%C3%BCn"]
+)
 def test_no_url_for_the_server(iis: Site, url: str) -> None:
     assert b"ValueError: the URL must begin" in iis.get(f"/iis?do=pass_on&url={url}").body
 
@@ -174,6 +176,17 @@ def {name}(environ, start_response):
         assert site.get("/shop").body == b"second /shop "
         assert site.get("/Shop/x%20y").body == b"second /Shop /x y"
         assert site.get("/shopping").body == b"first  /shopping"
+
+
+def test_an_application_has_any_name(tmp_path: Path) -> None:
+    (tmp_path / "pyisapie.toml").write_text('app = "split:app"\n')
+    (tmp_path / "split.py").write_text("""
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return ["{SCRIPT_NAME} {PATH_INFO}".format(**environ).encode("latin-1")]
+""")
+    with _pool(tmp_path, f"/grün={windows.native(tmp_path)}") as serve:
+        assert serve.site().get("/gr%C3%BCn/x").body == "/grün /x".encode()
 
 
 def _with_file(tmp_path: Path, text: str) -> Serve:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,10 @@ def test_no_library_is_taken_from_the_current_folder_or_path(
                env={"WINEPATH": windows.path(folder)}) as serve:  # fmt: skip
         assert serve.site().get("/").status == 200
     assert not mark.exists()
+
+
+def test_home_may_be_written_with_slashes(serve: Callable[..., Serve]) -> None:
+    """Wine would find what python3XX.dll needs beside it in either case: Windows would not."""
+    home = windows.path(windows.python()).replace("\\", "/")
+    started = serve("hello:app", env={"PYISAPIE_HOME": home})
+    assert started.site().get("/").body == b"Hello, world!\n"

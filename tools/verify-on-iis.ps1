@@ -125,9 +125,10 @@ function Remove-Allowed([string] $Dll) {
         "/-[path='$Dll']", '/commit:apphost') | Out-Null
 }
 
+# Without profiles, which Windows would keep in C:\Users when the pools are gone.
 function Add-Pool([string] $Name, [string] $Is32Bit) {
     Invoke-Appcmd @('add', 'apppool', "/name:$Name", '/managedRuntimeVersion:',
-        "/enable32BitAppOnWin64:$Is32Bit") | Out-Null
+        "/enable32BitAppOnWin64:$Is32Bit", '/processModel.loadUserProfile:false') | Out-Null
     $made.pools += $Name
 }
 
@@ -418,6 +419,12 @@ function Test-Framing {
                     $found
                 }
             }
+        }
+        Add-Check '2' "own chunks for a client that takes gzip, in $app" {
+            $answer = Get-Answer "${app}?do=send&flush=1" 'GET' "Accept-Encoding: gzip${Crlf}"
+            $found = Get-Short $answer
+            $found.framing = Get-Framing $answer.body
+            $found
         }
         Add-Check '2' "6 MB in own chunks in $app" { Get-Short (Get-Answer "${app}?do=send&parts=100&size=60000") }
         Add-Check '2' "own chunks for HTTP/1.0 in $app" {
@@ -802,8 +809,20 @@ function Assert-Ready {
     if ((Get-Service W3SVC).Status -ne 'Running') {
         throw 'The service W3SVC does not run.'
     }
-    if ((& $Appcmd list site "/name:$Prefix") -or ($PoolNames | Where-Object { & $Appcmd list apppool "/name:$_" })) {
+    # Whatever it says when there is none.
+    $there = @(& $Appcmd list site "/name:$Prefix") + @($PoolNames | ForEach-Object { & $Appcmd list apppool "/name:$_" })
+    if ($there -match '^(SITE|APPPOOL) "') {
         throw "There is a site or a pool named ${Prefix}: left by an earlier run? Remove it by hand."
+    }
+}
+
+# As by default where no feature of ASP.NET was ever installed: then each request would end with 500.19.
+function Assert-Unlocked {
+    try {
+        Invoke-Appcmd @('list', 'config', "$Prefix/", '-section:system.webServer/handlers') | Out-Null
+    } catch {
+        throw ("$_. If the section is locked (80070021): appcmd unlock config -section:system.webServer/handlers, " +
+            'then this script again, then appcmd lock config -section:system.webServer/handlers')
     }
 }
 
@@ -914,7 +933,10 @@ function Remove-All {
         }
     }
     if ($made.certificate) {
-        Undo-Step 'the certificate' { Remove-Item -Path "Cert:\LocalMachine\My\$($made.certificate)" }
+        Undo-Step 'the certificate and its key' { Remove-Item -Path "Cert:\LocalMachine\My\$($made.certificate)" -DeleteKey }
+        Undo-Step 'the copy of the certificate in LocalMachine\CA' {
+            Get-ChildItem -Path Cert:\LocalMachine\CA | Where-Object { $_.Thumbprint -eq $made.certificate } | Remove-Item
+        }
     }
     if ($made.folder) {
         Undo-Step "the folder $($made.folder)" { Remove-Folder $made.folder }
@@ -978,6 +1000,7 @@ try {
     Set-Access $folder
     $dll = Join-Path $folder 'bin\pyisapie-probe.dll'
     Add-Site $folder $dll $canRewrite
+    Assert-Unlocked
     Start-Sleep -Seconds 2
     Test-Unlisted
     if (-not (Confirm-Step "Enter $dll (and with -Package two more in that folder) into the server's list of allowed ISAPI extensions until the end of this script?")) {

@@ -102,16 +102,17 @@ void pie_server_end(struct pie_call *call) {
 
 /* ---- the server answers itself ---- */
 
-/* NULL with an exception: it is no text, or not one that belongs into a request. */
+/* NULL with an exception: it is no text, or not one that belongs into a request. IIS would read
+ * other bytes than ASCII by the system's code page. */
 static const char *url_of(PyObject *url) {
   Py_ssize_t n;
   const char *text = PyUnicode_AsUTF8AndSize(url, &n);
   bool good = text && *text == '/';
   for (Py_ssize_t i = 0; good && i < n; i++)
-    good = (unsigned char)text[i] > ' ' && text[i] != 0x7f;
+    good = text[i] > ' ' && (unsigned char)text[i] < 0x7f;
   if (text && !good)
-    PyErr_SetString(PyExc_ValueError, "the URL must begin with a slash, and have no spaces and "
-                                      "control characters: encode them (%20)");
+    PyErr_SetString(PyExc_ValueError, "the URL must begin with a slash, and have only ASCII "
+                                      "characters and no spaces: encode the others (%20)");
   return good ? text : NULL;
 }
 

@@ -94,6 +94,39 @@ static BOOL write_now(struct pie_exchange *x, const void *buffer, DWORD *size) {
   return TRUE;
 }
 
+/* A vector that is sent asynchronously: the extension's own may lie on a stack, and only what its
+ * elements point to stays until the completion. */
+struct kept_vector {
+  HSE_RESPONSE_VECTOR vector;
+  HSE_VECTOR_ELEMENT elements[];
+};
+
+static char *keep_text(char **at, const char *text, size_t size) {
+  char *kept = *at;
+  if (!text)
+    return NULL;
+  memcpy(kept, text, size);
+  *at += size;
+  return kept;
+}
+
+static struct kept_vector *keep_vector(const HSE_RESPONSE_VECTOR *v) {
+  size_t elements = v->nElementCount * sizeof *v->lpElementArray;
+  size_t status = v->pszStatus ? strlen(v->pszStatus) + 1 : 0;
+  size_t headers = v->pszHeaders ? strlen(v->pszHeaders) + 1 : 0;
+  struct kept_vector *kept = malloc(sizeof *kept + elements + status + headers);
+  if (!kept)
+    return NULL;
+  char *at = (char *)kept->elements + elements;
+  kept->vector = *v;
+  kept->vector.lpElementArray = kept->elements;
+  if (elements)
+    memcpy(kept->elements, v->lpElementArray, elements);
+  kept->vector.pszStatus = keep_text(&at, v->pszStatus, status);
+  kept->vector.pszHeaders = keep_text(&at, v->pszHeaders, headers);
+  return kept;
+}
+
 /* An asynchronous operation: done at once on a thread of its own, then told. */
 struct async {
   struct pie_exchange *x;
@@ -102,8 +135,9 @@ struct async {
   DWORD size;
   intptr_t file;
   uint64_t offset;
-  const HSE_RESPONSE_VECTOR *vector;
-  uint64_t length; /* of ASYNC_REST */
+  struct kept_vector *vector;
+  uint64_t length;                /* of ASYNC_FILE and ASYNC_REST */
+  struct pie_span before, behind; /* ASYNC_FILE */
   enum {
     ASYNC_WRITE,
     ASYNC_READ,
@@ -118,6 +152,26 @@ struct async {
 };
 
 static BOOL vector_now(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v);
+
+static bool write_all(struct pie_exchange *x, struct pie_span span) {
+  while (span.n) {
+    DWORD size = (DWORD)span.n;
+    if (!write_now(x, span.p, &size))
+      return false;
+    span.p = (const char *)span.p + size;
+    span.n -= size;
+  }
+  return true;
+}
+
+/* TRANSMIT_FILE. */
+static bool file_now(const struct async *a) {
+  struct pie_exchange *x = a->x;
+  return pie_ecb_flush_head(x) == 0 && write_all(x, a->before) &&
+         (!count_body(x, NULL, a->length) ||
+          pie_output_file(x, a->file, a->offset, a->length) == 0) &&
+         write_all(x, a->behind);
+}
 
 static bool do_async(const struct async *a, DWORD *size) {
   struct pie_exchange *x = a->x;
@@ -135,11 +189,11 @@ static bool do_async(const struct async *a, DWORD *size) {
     return got >= 0;
   }
   case ASYNC_FILE:
-    return !count_body(x, NULL, a->size) || pie_output_file(x, a->file, a->offset, a->size) == 0;
+    return file_now(a);
   case ASYNC_REST:
     return pie_output_file(x, a->file, a->offset, a->length) == 0;
   case ASYNC_VECTOR:
-    return vector_now(x, a->vector);
+    return vector_now(x, &a->vector->vector);
   case ASYNC_URL:
     return pie_iis_exec_url(x, a->buffer) == 0;
   case ASYNC_ERROR:
@@ -156,6 +210,7 @@ static void run_async(void *arg) {
   if (pie_fault(a.x, 4))
     pie_thread_sleep_ms((int)pie_fault_number(a.x, 5));
   bool good = do_async(&a, &size);
+  free(a.vector);
   DWORD error = atomic_load(&a.x->cancelled) ? ERROR_OPERATION_ABORTED : ERROR_NETNAME_DELETED;
   atomic_store(&a.x->io_active, false);
   if (a.completion)
@@ -276,6 +331,17 @@ static BOOL send_head(struct pie_exchange *x, struct pie_str status, struct pie_
   return put_head(x, status, headers) ? refuse(ERROR_NETNAME_DELETED) : TRUE;
 }
 
+/* With HSE_REQ_SEND_RESPONSE_HEADER the body, or its beginning, may come behind the empty line. */
+static BOOL send_head_and_more(struct pie_exchange *x, struct pie_str status,
+                               struct pie_str block) {
+  const char *empty = strstr(block.p, "\r\n\r\n");
+  size_t n = pie_str_starts(block, PIE_STR("\r\n")) ? 2
+             : empty                                ? (size_t)(empty - block.p) + 4
+                                                    : block.n;
+  return send_head(x, status, (struct pie_str){block.p, n}) &&
+         write_all(x, (struct pie_span){block.p + n, block.n - n});
+}
+
 static BOOL send_header_ex(struct pie_exchange *x, const HSE_SEND_HEADER_EX_INFO *info) {
   struct pie_str status = {info->pszStatus, info->cchStatus};
   struct pie_str headers = {info->pszHeader, info->cchHeader};
@@ -302,16 +368,23 @@ static const char *vector_breach(struct pie_exchange *x, const HSE_RESPONSE_VECT
   return with_head ? head_breach(x, pie_str_from(v->pszStatus), pie_str_from(v->pszHeaders)) : NULL;
 }
 
+/* That is what a size of 0 means. */
+static uint64_t rest_of_file(const HSE_VECTOR_ELEMENT *e) {
+  int64_t size = pie_file_size((intptr_t)e->pvContext);
+  return size > 0 && (uint64_t)size > e->cbOffset ? (uint64_t)size - e->cbOffset : 0;
+}
+
 static int send_elements(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   int err = 0;
   for (DWORD i = 0; i < v->nElementCount && !err; i++) {
     const HSE_VECTOR_ELEMENT *e = &v->lpElementArray[i];
     bool is_file = e->ElementType == HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE;
     const char *bytes = is_file ? NULL : (const char *)e->pvContext + e->cbOffset;
-    if (!count_body(x, bytes, e->cbSize))
+    uint64_t size = is_file && !e->cbSize ? rest_of_file(e) : e->cbSize;
+    if (!count_body(x, bytes, size))
       continue;
     if (is_file)
-      err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, e->cbSize);
+      err = pie_output_add_file(x, (intptr_t)e->pvContext, e->cbOffset, size);
     else
       err = pie_output_add(x, (struct pie_span){bytes, (size_t)e->cbSize});
   }
@@ -409,11 +482,21 @@ static BOOL vector_send(struct pie_exchange *x, const HSE_RESPONSE_VECTOR *v) {
   const struct pie_worker *worker = x->conn->worker;
   if (worker->extension.idle && x->completion && !x->io_active && is_one_file(v))
     return send_whole_file(x, v);
-  return start_async((struct async){.x = x,
-                                    .what = ASYNC_VECTOR,
-                                    .vector = v,
-                                    .completion = x->completion,
-                                    .context = x->completion_context});
+  struct kept_vector *kept = keep_vector(v);
+  if (!kept)
+    return refuse(ERROR_NETNAME_DELETED);
+  uint64_t total = 0;
+  for (DWORD i = 0; i < v->nElementCount; i++)
+    total += v->lpElementArray[i].cbSize;
+  BOOL begun = start_async((struct async){.x = x,
+                                          .what = ASYNC_VECTOR,
+                                          .vector = kept,
+                                          .size = (DWORD)total,
+                                          .completion = x->completion,
+                                          .context = x->completion_context});
+  if (!begun)
+    free(kept);
+  return begun;
 }
 
 /* ---- EXEC_URL ---- */
@@ -509,20 +592,23 @@ static BOOL transmit_file(struct pie_exchange *x, const HSE_TF_INFO *info) {
   }
   if (info->dwFlags & HSE_IO_DISCONNECT_AFTER_SEND)
     x->wants_close = true;
-  PFN_HSE_IO_COMPLETION completion = info->pfnHseIO ? info->pfnHseIO : x->completion;
-  if ((info->dwFlags & HSE_IO_ASYNC) && completion && length <= UINT32_MAX)
-    return start_async((struct async){.x = x,
-                                      .what = ASYNC_FILE,
-                                      .file = file,
-                                      .offset = info->Offset,
-                                      .size = (DWORD)length,
-                                      .completion = completion,
-                                      .context = info->pContext});
-  if (pie_ecb_flush_head(x) ||
-      (count_body(x, NULL, length) && pie_output_file(x, file, info->Offset, length)))
-    return refuse(ERROR_NETNAME_DELETED);
-  DWORD tail = info->TailLength;
-  return tail ? write_now(x, info->pTail, &tail) : TRUE;
+  bool as_text = !(info->dwFlags & HSE_IO_SEND_HEADERS); /* to mod_isapi it is that, too */
+  struct async what = {
+      .x = x,
+      .what = ASYNC_FILE,
+      .file = file,
+      .offset = info->Offset,
+      .length = length,
+      .before = {info->pHead, info->pHead && as_text ? info->HeadLength : 0},
+      .behind = {info->pTail, info->pTail ? info->TailLength : 0},
+      .completion = info->pfnHseIO ? info->pfnHseIO : x->completion,
+      .context = info->pContext,
+  };
+  uint64_t all = what.before.n + length + what.behind.n;
+  what.size = (DWORD)all;
+  if ((info->dwFlags & HSE_IO_ASYNC) && what.completion && all <= UINT32_MAX)
+    return start_async(what);
+  return file_now(&what) ? TRUE : refuse(ERROR_NETNAME_DELETED);
 }
 
 /* ---- the rest ---- */
@@ -588,8 +674,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     return send_header_ex(x, buffer);
   case HSE_REQ_SEND_RESPONSE_HEADER:
     x->wants_close = true;
-    return send_head(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
-                     type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
+    return send_head_and_more(x, buffer ? pie_str_from(buffer) : PIE_STR("200 OK"),
+                              type ? pie_str_from((const char *)type) : PIE_STR("\r\n"));
   case HSE_REQ_SEND_URL_REDIRECT_RESP:
   case HSE_REQ_SEND_URL:
     return redirect(x, buffer);
@@ -622,6 +708,8 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
     x->flushes = buffer != NULL;
     return TRUE;
   case HSE_APPEND_LOG_PARAMETER:
+    if (x->conn->worker->iis && !size)
+      return breach(x, "APPEND_LOG_PARAMETER without the text's size");
     if (x->conn->worker->iis)
       x->logged = pie_arena_copy(&x->arena, pie_str_from(buffer));
     return TRUE; /* elsewhere the access log has a form of its own */

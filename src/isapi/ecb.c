@@ -176,11 +176,14 @@ intptr_t pie_ecb_token(EXTENSION_CONTROL_BLOCK *ecb) {
 }
 
 void pie_ecb_append_log(EXTENSION_CONTROL_BLOCK *ecb, const char *text) {
-  support(ecb, HSE_APPEND_LOG_PARAMETER, (void *)(uintptr_t)text, NULL, NULL);
+  DWORD size = (DWORD)strlen(text);
+  support(ecb, HSE_APPEND_LOG_PARAMETER, (void *)(uintptr_t)text, &size, NULL);
 }
 
+/* The answer goes to "a global persisted BOOL", as Microsoft has it: never to a stack. */
 bool pie_ecb_is_connected(EXTENSION_CONTROL_BLOCK *ecb) {
-  BOOL connected = TRUE;
+  static PIE_THREAD_LOCAL BOOL connected;
+  connected = TRUE;
   return !support(ecb, HSE_REQ_IS_CONNECTED, &connected, NULL, NULL) || connected;
 }
 

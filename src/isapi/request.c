@@ -14,6 +14,14 @@ static struct pie_str variable(struct pie_request *request, const char *name) {
   return pie_ecb_variable_copy(request->ecb, name, &request->arena);
 }
 
+/* The UNICODE_ form of a variable, which is not cut down to the system's code page. */
+static struct pie_str wide_variable(struct pie_request *request, const char *name) {
+  char unicode[64];
+  snprintf(unicode, sizeof unicode, "UNICODE_%s", name);
+  struct pie_str wide = pie_ecb_variable_wide(request->ecb, unicode, &request->arena);
+  return wide.n ? wide : variable(request, name);
+}
+
 /* A field that must not reach the application: one that CGI's mapping makes indistinguishable from
  * another ("X_Foo" and "X-Foo"), or Proxy, which would become HTTP_PROXY (httpoxy). */
 static bool is_unsafe(struct pie_str name) {
@@ -48,7 +56,7 @@ static int parse_headers(struct pie_request *request) {
   }
   request->info.headers = headers;
   request->info.header_count = count;
-  return 0;
+  return raw.n ? -PIE_ETOOBIG : 0; /* the last ones may be those that a proxy has added */
 }
 
 struct pie_str pie_request_header(const struct pie_request *request, struct pie_str name) {
@@ -66,7 +74,9 @@ static int64_t find_length(struct pie_request *request) {
   bool unknown = request->ecb->cbTotalBytes == PIE_ISAPI_LENGTH_UNKNOWN;
   if (!text.n && !unknown && request->ecb->cbTotalBytes)
     text = variable(request, "CONTENT_LENGTH");
-  if (text.n && pie_str_to_int64(text, &length) == 0)
+  /* Beside Transfer-Encoding it counts for nothing (RFC 9112, 6.3). */
+  bool is_chunked = unknown && pie_request_header(request, PIE_STR("Transfer-Encoding")).n > 0;
+  if (!is_chunked && text.n && pie_str_to_int64(text, &length) == 0)
     return length;
   if (unknown)
     return PIE_LENGTH_UNKNOWN;
@@ -77,7 +87,7 @@ static struct pie_str without_query(struct pie_str url) { return pie_str_cut(&ur
 
 /* The mount: APPL_MD_PATH "/LM/W3SVC/1/ROOT/app" gives "/app". */
 static struct pie_str find_mount(struct pie_request *request) {
-  struct pie_str path = variable(request, "APPL_MD_PATH");
+  struct pie_str path = wide_variable(request, "APPL_MD_PATH");
   for (; path.n >= 5; path.p++, path.n--) {
     if (pie_str_starts_nocase(path, PIE_STR("/ROOT"))) {
       struct pie_str mount = {path.p + 5, path.n - 5};
@@ -191,14 +201,6 @@ enum {
   IIS_EXTRAS = sizeof iis_extras / sizeof iis_extras[0],
   TLS_EXTRAS = sizeof tls_extras / sizeof tls_extras[0]
 };
-
-/* The UNICODE_ form of a variable, which is not cut down to the system's code page. */
-static struct pie_str wide_variable(struct pie_request *request, const char *name) {
-  char unicode[64];
-  snprintf(unicode, sizeof unicode, "UNICODE_%s", name);
-  struct pie_str wide = pie_ecb_variable_wide(request->ecb, unicode, &request->arena);
-  return wide.n ? wide : variable(request, name);
-}
 
 static void find_extras(struct pie_request *request) {
   struct pie_request_info *info = &request->info;

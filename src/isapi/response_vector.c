@@ -53,7 +53,9 @@ static int deliver(struct pie_request *request, struct vector *v, bool last) {
         HSE_IO_FINAL_SEND | (response->keep ? 0 : (DWORD)HSE_IO_DISCONNECT_AFTER_SEND);
   else if (response->state == PIE_RESPONSE_HELD)
     pie_ecb_set_flush(request->ecb); /* a response in pieces is meant to arrive in pieces */
-  int err = last ? pie_io_send_last(request, &vector) : -PIE_ENOTSUP;
+  /* What sends nothing might never complete. */
+  bool sends = v->count || response->state == PIE_RESPONSE_HELD;
+  int err = last && sends ? pie_io_send_last(request, &vector) : -PIE_ENOTSUP;
   if (err == -PIE_ENOTSUP)
     err = pie_ecb_vector_send(request->ecb, &vector);
   if (err == -PIE_ENOTSUP && response->state == PIE_RESPONSE_HELD) {

@@ -913,7 +913,8 @@ static void log_text(struct probe *p) {
   char text[OPTION_MAX];
   option(p, "text", text, "probe=1");
   open_value(&p->out, "calls", "[");
-  told(p, "APPEND_LOG_PARAMETER", support(p, HSE_APPEND_LOG_PARAMETER, text, NULL, NULL));
+  DWORD size = (DWORD)strlen(text);
+  told(p, "APPEND_LOG_PARAMETER", support(p, HSE_APPEND_LOG_PARAMETER, text, &size, NULL));
   adds(&p->out, "]");
   snprintf(p->ecb->lpszLogData, sizeof p->ecb->lpszLogData, "data-%.40s", text);
 }

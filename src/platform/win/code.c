@@ -9,13 +9,19 @@
 
 /* A struct pie_lib is the HMODULE. */
 
+/* With "C:/Python313/python313.dll" Windows would not look for what that needs beside it. */
+static bool find_full_path(const wchar_t *path, wchar_t *full) {
+  DWORD n = GetFullPathNameW(path, PIE_PATH_MAX, full, NULL);
+  return n && n < PIE_PATH_MAX;
+}
+
 struct pie_lib *pie_lib_open(const char *path, bool global, char *why, size_t why_size) {
   (void)global;
-  wchar_t wide[PIE_PATH_MAX];
+  wchar_t wide[PIE_PATH_MAX], full[PIE_PATH_MAX];
   HMODULE module = NULL;
-  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX))
+  if (!pie_wide_from_utf8(path, wide, PIE_PATH_MAX) && find_full_path(wide, full))
     module =
-        LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
+        LoadLibraryExW(full, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!module)
     pie_os_error_text(GetLastError(), why, why_size);
   return (struct pie_lib *)module;

@@ -411,6 +411,10 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_GET_EXEC_URL_STATUS:
     *(HSE_EXEC_URL_STATUS *)buffer = (HSE_EXEC_URL_STATUS){.uHttpStatusCode = 200};
     return TRUE;
+  case HSE_APPEND_LOG_PARAMETER:
+    if (!size || *size != strlen(buffer))
+      breach(host, "APPEND_LOG_PARAMETER without the text's size");
+    return TRUE;
   case HSE_REQ_SET_FLUSH_FLAG:
     host->flushes++;
     return host->kind != FAKE_APACHE ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);

@@ -216,6 +216,45 @@ static void what_has_returned_is_not_done_with(void) {
   CHECK_HAS(served_log(&served), "DONE_WITH_SESSION, but HttpExtensionProc returned not PENDING");
 }
 
+/* ---- vectors ---- */
+
+static void WINAPI on_vector_sent(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
+                                  DWORD error) {
+  (void)context;
+  CHECK_INT(bytes, 5);
+  CHECK_INT(error, 0);
+  ext_done(ecb, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
+}
+
+/* All but the bytes themselves is gone when the operation runs. */
+static DWORD send_vector(EXTENSION_CONTROL_BLOCK *ecb) {
+  char status[] = "200 OK", headers[] = "Content-Length: 5\r\n\r\n";
+  HSE_VECTOR_ELEMENT element = {.pvContext = (PVOID)(uintptr_t) "hello", .cbSize = 5};
+  HSE_RESPONSE_VECTOR vector = {.dwFlags = HSE_IO_ASYNC | HSE_IO_SEND_HEADERS | HSE_IO_FINAL_SEND,
+                                .pszStatus = status,
+                                .pszHeaders = headers,
+                                .nElementCount = 1,
+                                .lpElementArray = &element};
+  set_completion(ecb, on_vector_sent, NULL);
+  CHECK(ext_support(ecb, HSE_REQ_VECTOR_SEND, &vector));
+  memset(&vector, 0, sizeof vector);
+  memset(&element, 0, sizeof element);
+  memset(status, 0, sizeof status);
+  memset(headers, 0, sizeof headers);
+  return HSE_STATUS_PENDING;
+}
+
+static void vectors_need_not_stay(void) {
+  served_start(&served, SERVED_PLAIN, send_vector, NULL);
+  int fd = served_connect(&served);
+  for (int i = 0; i < 20; i++) {
+    client_send(fd, GET);
+    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  }
+  close(fd);
+  served_stop(&served);
+}
+
 /* ---- files ---- */
 
 static int file = -1;
@@ -223,14 +262,14 @@ static int file = -1;
 static void WINAPI on_file_sent(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWORD bytes,
                                 DWORD error) {
   CHECK_TEXT(context, "its own"); /* not the one of HSE_REQ_IO_COMPLETION */
-  CHECK_INT(bytes, 6);
+  CHECK_INT(bytes, 8);
   CHECK_INT(error, 0);
   close(file);
   ext_done(ecb, HSE_STATUS_SUCCESS_AND_KEEP_CONN);
 }
 
 static DWORD send_file(EXTENSION_CONTROL_BLOCK *ecb) {
-  static const char head[] = "Content-Length: 6\r\n\r\n";
+  static const char head[] = "Content-Length: 8\r\n\r\n";
   char path[600];
   snprintf(path, sizeof path, "%s/async", test_folder());
   file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -242,6 +281,8 @@ static DWORD send_file(EXTENSION_CONTROL_BLOCK *ecb) {
                       .pszStatusCode = "200 OK",
                       .pHead = (PVOID)(uintptr_t)head,
                       .HeadLength = sizeof head - 1,
+                      .pTail = (PVOID)(uintptr_t) "xy",
+                      .TailLength = 2,
                       .dwFlags = HSE_IO_ASYNC | HSE_IO_SEND_HEADERS};
   CHECK(ext_support(ecb, HSE_REQ_TRANSMIT_FILE, &info));
   return HSE_STATUS_PENDING;
@@ -252,7 +293,7 @@ static void files_complete(void) {
   int fd = served_connect(&served);
   for (int i = 0; i < 3; i++) {
     client_send(fd, GET);
-    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n456789");
+    client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n456789xy");
   }
   close(fd);
   served_stop(&served);
@@ -413,6 +454,7 @@ static const struct test_case cases[] = {
     CASE(reads_complete),
     CASE(the_last_completion_ends_what_has_returned),
     CASE(what_has_returned_is_not_done_with),
+    CASE(vectors_need_not_stay),
     CASE(files_complete),
     CASE(what_a_client_takes_at_once_needs_no_thread),
     CASE(the_rest_of_a_file_is_sent_by_another_thread),

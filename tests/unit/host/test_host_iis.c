@@ -351,7 +351,8 @@ static void wide_urls_are_executed(void) {
 
 static DWORD append_to_log(EXTENSION_CONTROL_BLOCK *ecb) {
   static char text[] = "&id=7";
-  CHECK(call(ecb, HSE_APPEND_LOG_PARAMETER, text, NULL, NULL));
+  DWORD size = sizeof text - 1;
+  CHECK(call(ecb, HSE_APPEND_LOG_PARAMETER, text, &size, NULL));
   strcpy(ecb->lpszLogData, "&more\"");
   return answer(ecb);
 }

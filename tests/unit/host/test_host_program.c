@@ -170,8 +170,14 @@ static void workers_are_replaced_at_sighup(void) {
 }
 
 static void an_extension_that_cannot_be_loaded_is_told(void) {
-  start((const char *[]){"--bind=127.0.0.1:0", "--door=/no/such/door.so", NULL});
-  REQUIRE(wait_for_log("the ISAPI extension /no/such/door.so cannot be loaded: "));
+  char path[600], argument[700], text[700];
+  snprintf(path, sizeof path, "%s/door.so", test_folder());
+  snprintf(argument, sizeof argument, "--door=%s", path);
+  snprintf(text, sizeof text, "the ISAPI extension %s cannot be loaded: ", path);
+  FILE *file = fopen(path, "w");
+  REQUIRE(file && fputs("no library\n", file) >= 0 && fclose(file) == 0);
+  start((const char *[]){"--bind=127.0.0.1:0", argument, NULL});
+  REQUIRE(wait_for_log(text));
   REQUIRE(wait_for_log("another one starts in 0.1 s")); /* and so on, later and later */
   stop(0);
 }

@@ -66,6 +66,14 @@ static DWORD head_that_closes(EXTENSION_CONTROL_BLOCK *ecb) {
   return HSE_STATUS_SUCCESS;
 }
 
+/* "Optional headers or data to be appended" (Visual Studio 6's documentation). */
+static DWORD old_head_with_body(EXTENSION_CONTROL_BLOCK *ecb) {
+  CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_SEND_RESPONSE_HEADER, NULL, NULL,
+                                   (LPDWORD)(uintptr_t) "Content-Length: 5\r\n\r\nhel"));
+  CHECK(ext_write(ecb, "lo"));
+  return HSE_STATUS_SUCCESS;
+}
+
 static DWORD old_head(EXTENSION_CONTROL_BLOCK *ecb) {
   CHECK(ecb->ServerSupportFunction(ecb->ConnID, HSE_REQ_SEND_RESPONSE_HEADER,
                                    (LPVOID)(uintptr_t) "202 Yes", NULL,
@@ -83,6 +91,8 @@ static void heads_by_call_and_bodies_by_write(void) {
                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", false);
   check_answer(old_head, "GET",
                "HTTP/1.1 202 Yes\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", false);
+  check_answer(old_head_with_body, "GET",
+               "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", false);
 }
 
 static DWORD vector_in_pieces(EXTENSION_CONTROL_BLOCK *ecb) {
@@ -156,6 +166,36 @@ static DWORD transmit(EXTENSION_CONTROL_BLOCK *ecb) {
   return HSE_STATUS_SUCCESS;
 }
 
+/* After a head of its own pHead is text. */
+static DWORD transmit_between(EXTENSION_CONTROL_BLOCK *ecb) {
+  int fd = open_file();
+  HSE_TF_INFO info = {.hFile = (HANDLE)(intptr_t)fd,
+                      .BytesToWrite = 2,
+                      .pHead = (PVOID)(uintptr_t) "<",
+                      .HeadLength = 1,
+                      .pTail = (PVOID)(uintptr_t) ">",
+                      .TailLength = 1};
+  CHECK(ext_head(ecb, "200 OK", "Content-Length: 4\r\n\r\n", true));
+  CHECK(ext_support(ecb, HSE_REQ_TRANSMIT_FILE, &info));
+  close(fd);
+  return HSE_STATUS_SUCCESS;
+}
+
+static DWORD vector_with_rest_of_file(EXTENSION_CONTROL_BLOCK *ecb) {
+  int fd = open_file();
+  HSE_VECTOR_ELEMENT element = {.ElementType = HSE_VECTOR_ELEMENT_TYPE_FILE_HANDLE,
+                                .pvContext = (PVOID)(intptr_t)fd,
+                                .cbOffset = 7};
+  HSE_RESPONSE_VECTOR vector = {.dwFlags = HSE_IO_SEND_HEADERS | HSE_IO_FINAL_SEND,
+                                .pszStatus = (LPSTR)(uintptr_t) "200 OK",
+                                .pszHeaders = (LPSTR)(uintptr_t) "Content-Length: 3\r\n\r\n",
+                                .nElementCount = 1,
+                                .lpElementArray = &element};
+  CHECK(ext_support(ecb, HSE_REQ_VECTOR_SEND, &vector));
+  close(fd);
+  return HSE_STATUS_SUCCESS;
+}
+
 static DWORD vector_with_file(EXTENSION_CONTROL_BLOCK *ecb) {
   int fd = open_file();
   HSE_VECTOR_ELEMENT elements[] = {{.pvContext = (PVOID)(uintptr_t) "<", .cbSize = 1},
@@ -176,6 +216,9 @@ static DWORD vector_with_file(EXTENSION_CONTROL_BLOCK *ecb) {
 
 static void files(void) {
   check_answer(transmit, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n3456789xy", true);
+  check_answer(transmit_between, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<01>", true);
+  check_answer(vector_with_rest_of_file, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n789",
+               true);
   check_answer(vector_with_file, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<2345>", true);
 }
 

@@ -44,6 +44,7 @@ static void check_body(size_t piece, const char *want, int64_t end) {
 }
 
 #define POST(length) "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " length "\r\n\r\n"
+#define BOTH "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 /* ---- lengths ---- */
@@ -74,6 +75,7 @@ static void lengths_are_taken_from_the_text(void) {
 static void unknown_lengths_are_told(void) {
   check_length(FAKE_IIS, CHUNKED, PIE_ISAPI_LENGTH_UNKNOWN, PIE_LENGTH_UNKNOWN);
   check_length(FAKE_IIS, POST("x"), PIE_ISAPI_LENGTH_UNKNOWN, PIE_LENGTH_UNKNOWN);
+  check_length(FAKE_IIS, BOTH, PIE_ISAPI_LENGTH_UNKNOWN, PIE_LENGTH_UNKNOWN);
   check_length(FAKE_IIS, "GET / HTTP/1.1\r\n\r\n", 7, 7); /* the block alone says it */
 }
 

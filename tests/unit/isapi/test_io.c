@@ -95,6 +95,20 @@ static void a_last_send_that_fails_is_an_error(void) {
   }
 }
 
+/* The end of a response in pieces that the connection's end delimits. */
+static void an_end_without_bytes_is_not_waited_for(void) {
+  const struct pie_response_head head = {200, PIE_STR("OK"), NULL, 0};
+  struct pie_str piece = PIE_STR("hello");
+  begin("GET / HTTP/1.0\r\n\r\n");
+  CHECK_INT(fake_door_ops()->respond(request, &head), 0);
+  CHECK_INT(fake_door_ops()->write(request, &piece, 1, 0), 0);
+  fake_door_ops()->finish(request, true);
+  CHECK(!host.is_held);
+  CHECK(host.is_final);
+  CHECK_INT(host.outcome, HSE_STATUS_SUCCESS);
+  end();
+}
+
 /* ---- two at once ---- */
 
 static int64_t got;
@@ -162,6 +176,7 @@ static const struct test_case cases[] = {
     CASE(the_last_send_ends_the_session),
     CASE(the_last_send_may_be_over_before_the_request),
     CASE(a_last_send_that_fails_is_an_error),
+    CASE(an_end_without_bytes_is_not_waited_for),
     CASE(a_read_waits_for_the_last_send),
     CASE(while_another_thread_reads_the_last_send_is_waited_for),
     CASE(while_another_thread_reads_the_request_is_not_passed_on),

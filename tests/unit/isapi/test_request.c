@@ -2,6 +2,7 @@
  *
  * What a request looks like to the engine: fields, paths (ISAPI.md, section 6), addresses.
  */
+#include "base/error.h"
 #include "harness/rig.h"
 #include "harness/test.h"
 
@@ -117,13 +118,16 @@ static void unsafe_fields_are_dropped(void) {
 static void many_fields_have_an_end(void) {
   struct pie_buf raw;
   pie_buf_init(&raw, 1 << 20);
-  for (int i = 0; i < 10050; i++)
+  for (int i = 0; i < PIE_REQUEST_HEADERS_MAX; i++)
     pie_buf_addf(&raw, "X-%d: %d\r\n", i, i);
   open_request(FAKE_IIS, "GET / HTTP/1.1\r\n\r\n");
   fake_set(&rig.host, "ALL_RAW", raw.p);
   const struct pie_request_info *info = parse_again();
   CHECK_INT(info->header_count, PIE_REQUEST_HEADERS_MAX);
   CHECK_STR(info->headers[9999].value, "9999");
+  pie_buf_adds(&raw, "X-Forwarded-For: 192.0.2.7\r\n");
+  fake_set(&rig.host, "ALL_RAW", raw.p);
+  CHECK_INT(rig_parse(&rig), -PIE_ETOOBIG);
   close_request();
   pie_buf_free(&raw);
 }
@@ -300,6 +304,19 @@ static void the_wide_path_is_preferred_on_iis(void) {
   close_request();
 }
 
+/* And so does APPL_MD_PATH: "/gr?n" would not be found in the path. */
+static void the_wide_mount_is_preferred_on_iis(void) {
+  open_request(FAKE_IIS, "GET /gr%C3%BCn/x HTTP/1.1\r\n\r\n");
+  fake_set(&rig.host, "APPL_MD_PATH", ROOT "/gr\xfcn");
+  fake_set_wide(&rig.host, "UNICODE_APPL_MD_PATH", u"" ROOT "/gr\u00fcn", sizeof ROOT + 4);
+  fake_set_wide(&rig.host, "UNICODE_PATH_INFO", u"/gr\u00fcn/x", 8);
+  fake_set_wide(&rig.host, "UNICODE_SCRIPT_NAME", u"/gr\u00fcn/x", 8);
+  const struct pie_request_info *info = parse_again();
+  CHECK_STR(info->script_name, "/gr\xc3\xbcn");
+  CHECK_STR(info->path_info, "/x");
+  close_request();
+}
+
 static void our_host_has_the_exact_bytes(void) {
   open_request(FAKE_OURS, "GET /%ff HTTP/1.1\r\n\r\n");
   fake_set_wide(&rig.host, "UNICODE_PATH_INFO", u"/wrong", 6);
@@ -456,6 +473,7 @@ static const struct test_case cases[] = {
     CASE(an_alias_of_the_door_tells_where_the_site_begins),
     CASE(script_name_splits_anew),
     CASE(the_wide_path_is_preferred_on_iis),
+    CASE(the_wide_mount_is_preferred_on_iis),
     CASE(our_host_has_the_exact_bytes),
     CASE(the_target_has_fallbacks),
     CASE(the_scheme_follows_the_host),
