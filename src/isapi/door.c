@@ -240,7 +240,7 @@ static int op_variable(struct pie_request *request, const char *name, char *out,
   return pie_ecb_variable(request->ecb, name, out, &size);
 }
 
-/* Whether b is what the server has made of a: a connection of HTTP/1 has one request at a time. */
+/* Whether b may be what the server has made of a. */
 static bool is_child(const struct pie_request *a, const struct pie_request *b) {
   const struct pie_request_info *x = &a->info, *y = &b->info;
   return x->remote_port.n && pie_str_equal(x->remote_port, y->remote_port) &&
@@ -248,14 +248,21 @@ static bool is_child(const struct pie_request *a, const struct pie_request *b) {
          (pie_str_starts(y->protocol, PIE_STR("HTTP/1.")) || pie_str_equal(x->target, y->target));
 }
 
+/* A connection of HTTP/1 has one request at a time, others may have several that are alike. */
+static int alike_max(const struct pie_request *request) {
+  bool single = pie_str_starts(request->info.protocol, PIE_STR("HTTP/1."));
+  return single ? 0 : (int)(request->door->settings.number[PIE_SET_THREADS] / 4);
+}
+
 /* A server that does not leave out the script map brings the request back here, and so on until
  * all threads wait. False: that is what happens. */
 static bool begin_passing(struct pie_request *request) {
   struct pie_door *door = request->door;
-  bool comes_back = false;
+  int alike = 0;
   pie_mutex_lock(&door->lock);
   for (const struct pie_request *other = door->passing; other; other = other->next)
-    comes_back = comes_back || is_child(other, request);
+    alike += is_child(other, request);
+  bool comes_back = alike > alike_max(request);
   if (!comes_back) {
     request->next = door->passing;
     door->passing = request;

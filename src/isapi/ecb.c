@@ -196,6 +196,11 @@ void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb) {
   support(ecb, HSE_REQ_SET_FLUSH_FLAG, (void *)(intptr_t)TRUE, NULL, NULL);
 }
 
+void pie_ecb_break_off(EXTENSION_CONTROL_BLOCK *ecb) {
+  support(ecb, HSE_REQ_ABORTIVE_CLOSE, NULL, NULL, NULL);
+  pie_ecb_close(ecb);
+}
+
 bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb) {
   return support(ecb, HSE_REQ_CLOSE_CONNECTION, NULL, NULL, NULL);
 }

@@ -72,6 +72,8 @@ bool pie_ecb_can_pend(EXTENSION_CONTROL_BLOCK *ecb);
 void pie_ecb_done(EXTENSION_CONTROL_BLOCK *ecb, uint32_t status);      /* the ECB is gone then */
 void pie_ecb_set_flush(EXTENSION_CONTROL_BLOCK *ecb);                  /* no response buffering */
 bool pie_ecb_unhealthy(EXTENSION_CONTROL_BLOCK *ecb, const char *why); /* replace this process */
-bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb); /* drops the connection, where the host can */
+bool pie_ecb_close(EXTENSION_CONTROL_BLOCK *ecb);     /* drops the connection, where the host can */
+void pie_ecb_break_off(EXTENSION_CONTROL_BLOCK *ecb); /* that, by a reset also where no read is
+                                                         pending, once the session is done */
 
 #endif

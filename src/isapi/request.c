@@ -86,8 +86,9 @@ static int64_t find_length(struct pie_request *request) {
 static struct pie_str without_query(struct pie_str url) { return pie_str_cut(&url, '?'); }
 
 /* The mount: APPL_MD_PATH "/LM/W3SVC/1/ROOT/app" gives "/app". */
-static struct pie_str find_mount(struct pie_request *request) {
-  struct pie_str path = wide_variable(request, "APPL_MD_PATH");
+static struct pie_str find_mount(struct pie_request *request, const struct pie_quirks *quirks) {
+  const char *name = "APPL_MD_PATH"; /* our own host knows of no code page */
+  struct pie_str path = quirks->ours ? variable(request, name) : wide_variable(request, name);
   for (; path.n >= 5; path.p++, path.n--) {
     if (pie_str_starts_nocase(path, PIE_STR("/ROOT"))) {
       struct pie_str mount = {path.p + 5, path.n - 5};
@@ -108,7 +109,8 @@ static struct pie_str after(struct pie_str text, size_t n) {
 }
 
 /* IIS and our host: PATH_INFO is the whole path, or what follows the script (section 6). */
-static void split_path(struct pie_request *request, struct pie_str script, struct pie_str path) {
+static void split_path(struct pie_request *request, const struct pie_quirks *quirks,
+                       struct pie_str script, struct pie_str path) {
   struct pie_request_info *info = &request->info;
   if (pie_str_equal(script, PIE_STR("/")))
     script = PIE_STR("");                                 /* SCRIPT_NAME is never "/" */
@@ -117,7 +119,7 @@ static void split_path(struct pie_request *request, struct pie_str script, struc
     info->path_info = path;
     return;
   }
-  struct pie_str mount = find_mount(request);
+  struct pie_str mount = find_mount(request, quirks);
   if (script.n && path.n > script.n && path.p[script.n] == '/')
     mount = script; /* a script map such as *.dll */
   if (mount.n == 1 || !is_below(path, mount))
@@ -165,7 +167,7 @@ static void find_path(struct pie_request *request, const struct pie_quirks *quir
     path = wide.n ? wide : path;
     script = wide_script.n ? wide_script : script;
   }
-  split_path(request, script, path);
+  split_path(request, quirks, script, path);
   if (!info->target.n)
     info->target = without_query(path);
 }

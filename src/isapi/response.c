@@ -232,7 +232,7 @@ void pie_response_break_off(struct pie_request *request) {
   if (request->response.state == PIE_RESPONSE_BROKEN)
     return;
   request->response.state = PIE_RESPONSE_BROKEN;
-  pie_ecb_close(request->ecb); /* refused by mod_isapi, which drops the connection on ERROR */
+  pie_ecb_break_off(request->ecb); /* refused by mod_isapi, which drops the connection on ERROR */
 }
 
 static int open_body(struct pie_request *request, int64_t whole) {

@@ -418,6 +418,9 @@ static BOOL WINAPI support(HCONN id, DWORD code, LPVOID buffer, LPDWORD size, LP
   case HSE_REQ_SET_FLUSH_FLAG:
     host->flushes++;
     return host->kind != FAKE_APACHE ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);
+  case HSE_REQ_ABORTIVE_CLOSE:
+    host->aborts++;
+    return host->kind != FAKE_APACHE ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);
   case HSE_REQ_CLOSE_CONNECTION:
     host->closes++;
     return host->kind != FAKE_APACHE ? TRUE : refuse(host, ERROR_INVALID_PARAMETER);

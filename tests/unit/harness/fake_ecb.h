@@ -62,7 +62,7 @@ struct fake_host {
   struct pie_buf calls; /* a line for each sending call */
   struct pie_buf wire;  /* what the client gets */
   struct pie_buf held_status, held_headers;
-  int sends, heads, flushes, closes, completions, asyncs, reads, variable_calls;
+  int sends, heads, flushes, closes, aborts, completions, asyncs, reads, variable_calls;
   bool head_given, is_final, apache_page, keep_conn, disconnects;
   const HSE_RESPONSE_VECTOR *held_vector; /* of an asynchronous operation that waits */
   LPVOID held_buffer;

@@ -186,7 +186,8 @@ static void check_short(enum fake_kind kind, const char *body, int flags, const 
   CHECK_INT(rig_finish(&rig, true), 0);
   CHECK_STR(pie_buf_str(&rig.host.wire), wire);
   CHECK_INT(rig.request->outcome, HSE_STATUS_ERROR); /* httpd closes on it */
-  CHECK_INT(rig.host.closes, 1);                     /* IIS does on this */
+  CHECK_INT(rig.host.closes, 1);                     /* IIS does on this, */
+  CHECK_INT(rig.host.aborts, 1);                     /* by a reset on this */
   CHECK(!rig.host.is_final);
   CHECK_HAS(rig_log(rig.door), "sent less than its Content-Length");
   CHECK(rig.host.breach == NULL);
