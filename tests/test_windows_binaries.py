@@ -69,6 +69,12 @@ def test_nothing_is_needed_but_the_system_and_python() -> None:
         assert needed <= ALLOWED[_name(file)], file.name
 
 
+def test_programs_may_have_long_paths() -> None:
+    for file in _binaries():
+        is_aware = b"<longPathAware" in file.read_bytes()
+        assert is_aware is (file.suffix == ".exe"), file.name
+
+
 def test_exports_of_the_door() -> None:
     (door,) = (file for file in _binaries() if file.name == "pyisapie.dll")
     table = _dump(door).split("[Ordinal/Name Pointer] Table")[1].split("\n\n")[0]
