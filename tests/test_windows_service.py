@@ -64,6 +64,24 @@ def test_a_service(clean: None, tmp_path: Path) -> None:
 
 
 @only_windows
+def test_a_service_that_does_not_start_is_not_left() -> None:
+    code = (
+        "from pathlib import Path; from pyisapie import service\n"
+        "what = 'pyisapie-none', Path('Z:/none.exe'), {'log': 'x'}, service.ACCOUNT\n"
+        "for _ in range(2):\n"
+        "    try: service.install(*what)\n"
+        "    except service.ServiceError as error: print('failed:', error)\n"
+    )
+    command = [*windows.python_command(), "-c", code]
+    said = subprocess.run(
+        command, env=os.environ | windows.environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode()  # fmt: skip
+    assert said.count("failed:") == 2
+    assert "there is a service of that name" not in said
+    assert _call("remove", "--name", "pyisapie-none")[0] == 1
+
+
+@only_windows
 def test_no_service() -> None:
     code, said = _call("remove", "--name", "never-installed")
     assert code == 1

@@ -43,8 +43,12 @@ def _api() -> Any:
     return api
 
 
-def _fail() -> None:
-    code = ctypes.get_last_error()  # type: ignore[attr-defined]
+def _last_error() -> int:
+    return ctypes.get_last_error()  # type: ignore[attr-defined,no-any-return]
+
+
+def _fail(code: int = 0) -> None:
+    code = code or _last_error()
     raise ServiceError(TEXTS.get(code) or str(ctypes.WinError(code)))  # type: ignore[attr-defined]
 
 
@@ -91,7 +95,9 @@ def install(name: str, program: Path, values: Mapping[str, str], account: str) -
         text = ctypes.c_wchar_p(f"Serves {values.get('app', '')} over HTTP.")
         manager.api.ChangeServiceConfig2W(made, DESCRIPTION, ctypes.byref(text))
         if not manager.api.StartServiceW(made, 0, None):
-            _fail()
+            code = _last_error()
+            manager.api.DeleteService(made)  # it would be in the way of the next try
+            _fail(code)
 
 
 def _stop(api: Any, handle: ctypes.c_void_p) -> None:
