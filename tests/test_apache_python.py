@@ -149,9 +149,15 @@ def test_home_is_an_environment(start: Start, tmp_path: Path) -> None:
 
 def test_another_installation_of_pyisapie(start: Start, tmp_path: Path) -> None:
     """The one that Python finds has an engine of its own, which no server has opened."""
-    response = start(copy_package(tmp_path / "bare"), HOME=PREFIX).get("/")
-    assert response.status == 500
-    assert b"another installation of pyisapie" in response.body
+    make_environment(tmp_path / "env")
+    page = start(copy_package(tmp_path / "bare"), HOME=tmp_path / "env").get("/")
+    check(page, "another installation of pyisapie")
+
+
+def test_python_without_the_package(start: Start, tmp_path: Path) -> None:
+    shutil.rmtree(make_environment(tmp_path / "env"))
+    page = start(copy_package(tmp_path / "bare"), HOME=tmp_path / "env").get("/")
+    check(page, "cannot be imported by this Python", "No module named 'pyisapie'", "Install")
 
 
 def test_home_that_comes_later(start: Start, tmp_path: Path) -> None:

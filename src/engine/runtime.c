@@ -166,9 +166,10 @@ static int read_settings(struct pie_engine *engine, struct pie_str root, struct 
   PyObject *support = NULL, *list = NULL;
   if (pie_world_add_package(engine) == 0)
     support = PyImport_ImportModule("pyisapie._support");
-  if (support)
-    list = PyObject_CallMethod(support, "process_settings", "s#s#", root.p, (Py_ssize_t)root.n,
-                               config.p, (Py_ssize_t)config.n);
+  if (!support)
+    return pie_world_fail_import(engine);
+  list = PyObject_CallMethod(support, "process_settings", "s#s#", root.p, (Py_ssize_t)root.n,
+                             config.p, (Py_ssize_t)config.n);
   for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
     const char *name, *text;
     if (PyArg_ParseTuple(PyList_GET_ITEM(list, i), "ss", &name, &text))
@@ -178,7 +179,7 @@ static int read_settings(struct pie_engine *engine, struct pie_str root, struct 
                 ? 0
                 : pie_world_fail(engine, "The settings file is wrong.", "Mend the file.");
   Py_XDECREF(list);
-  Py_XDECREF(support);
+  Py_DECREF(support);
   return err;
 }
 

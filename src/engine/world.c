@@ -57,6 +57,12 @@ int pie_world_fail(struct pie_engine *engine, const char *summary, const char *a
   return err;
 }
 
+int pie_world_fail_import(struct pie_engine *engine) {
+  return pie_world_fail(engine, "The package pyisapie cannot be imported by this Python.",
+                        "Install pyisapie into this environment, and use the extension of that "
+                        "installation (pyisapie door prints it).");
+}
+
 static int fail_with_exception(struct pie_engine *engine, const char *summary) {
   return pie_world_fail(engine, summary, "Install pyisapie again into this environment.");
 }
@@ -76,11 +82,11 @@ static int import_package(struct pie_world *world) {
   struct pie_engine *engine = world->engine;
   const struct pie_engine_config *config = &engine->config;
   if (pie_world_add_package(engine))
-    return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
+    return pie_world_fail_import(engine);
   Py_XSETREF(world->module, PyImport_ImportModule("pyisapie._engine"));
   Py_XSETREF(world->support, PyImport_ImportModule("pyisapie._support"));
   if (!world->module || !world->support)
-    return fail_with_exception(engine, "The package pyisapie cannot be imported by this Python.");
+    return pie_world_fail_import(engine);
   if (!pie_state_is_ours(world->module))
     return fail_with_other(world);
   world->state = pie_state_of(world->module);

@@ -14,6 +14,7 @@ void pie_world_init(struct pie_world *world, struct pie_engine *engine);
  * is set into the engine's failure: -PIE_ESTART. */
 int pie_world_add_package(struct pie_engine *engine);
 int pie_world_fail(struct pie_engine *engine, const char *summary, const char *advice);
+int pie_world_fail_import(struct pie_engine *engine); /* that, where the package is not found */
 
 /* Makes the main interpreter the world, with the calling thread as its owner. 0, or -PIE_ESTART
  * with the engine's failure set; may be tried again. */
