@@ -42,19 +42,28 @@ BUNDLE_LINUX = "cpython-3.13-linux"
 NOT_FOR_LINUX = ("readline*", "_curses*", "curses")  # need libraries that differ between systems
 OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so",
                     "libpython", "ld-linux")  # fmt: skip
-# What is the host's or the door's business: ./dev test runs it with the machine's Python only, and
-# not in further modes; ./dev test --all with each and in each.
-NOT_OF_A_PYTHON = ("backpressure", "bench", "bundle", "check_legacy", "examples", "host_logs",
-                   "http_limits", "http_strict", "log_rotation", "memory", "static")  # fmt: skip
-NOT_OF_A_MODE = (*NOT_OF_A_PYTHON, "settings", "start_failures", "webdav")
+# ./dev test runs all with the machine's Python, with another one this, which depends on it most,
+OF_A_PYTHON = ("handlers", "host_python", "modes", "pages", "start_failures", "time_limit",
+               "tracebacks", "wsgi_errors")  # fmt: skip
+# and in a further mode what is not the host's or the door's business; ./dev test --all all of it.
+NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "check_legacy", "examples", "host_logs",
+                 "http_limits", "http_strict", "log_rotation", "memory", "settings",
+                 "start_failures", "static", "webdav")  # fmt: skip
+
+
+def files(names: Iterable[str]) -> list[str]:
+    """The files of these tests."""
+    return [f"tests/test_{name}.py" for name in names]
+
+
 WINDOWS_TESTS = (
     "-m",
     "not long and not browser",
-    *(f"tests/test_{name}.py" for name in (
+    *files((
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
         "serve_windows", "static", "pages", "handlers", "sufferings", "examples", "bundle",
-        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
+        "crash_log", "iis", "log_rotation", "tracebacks", "windows_binaries", "windows_probe",
         "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
@@ -62,7 +71,7 @@ WINDOWS_TESTS = (
 WINDOWS_HTTPD_TESTS = (
     "-m",
     "not long and not browser",
-    *(f"tests/test_{name}.py" for name in (
+    *files((
         "apache", "apache_python", "apache_rows", "windows_environ", "start_failures", "validate",
         "wsgi_body", "wsgi_environ", "wsgi_errors", "wsgi_file", "wsgi_input",
         "wsgi_start_response", "real_apps", "webdav", "static",
@@ -281,11 +290,6 @@ def chosen(arguments: Sequence[str], tests: Sequence[str]) -> list[str]:
     """pytest's arguments, with these tests when none are named."""
     named = any(Path(word.split("::")[0]).exists() for word in arguments)
     return [*([] if named else tests), *arguments]
-
-
-def ignored(names: Iterable[str]) -> list[str]:
-    """pytest's arguments that leave these tests out."""
-    return [f"--ignore=tests/test_{name}.py" for name in names]
 
 
 def bundle_module() -> ModuleType:
@@ -531,9 +535,9 @@ def command_test(options: argparse.Namespace) -> int:
     quick = ["-m", "not long and not browser"]
     for name in ALL_PYTHONS if options.all else (OTHER_PYTHON,):
         steps.do(f"tests on {name}", lambda name=name: test_python(
-            environment_of(name), [] if options.all else [*quick, *ignored(NOT_OF_A_PYTHON)],
+            environment_of(name), [] if options.all else [*quick, *files(OF_A_PYTHON)],
             True, hosts="" if options.all else "ours"))  # fmt: skip
-    left_out = [] if options.all else ignored(NOT_OF_A_MODE)
+    left_out = [] if options.all else [f"--ignore={file}" for file in files(NOT_OF_A_MODE)]
     steps.do(f"tests on {OTHER_PYTHON}, mode isolated", lambda: test_python(
         environment_of(OTHER_PYTHON), [*quick, *left_out], True, "isolated",
         "" if options.all else "ours"))  # fmt: skip
