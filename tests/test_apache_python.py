@@ -201,7 +201,7 @@ def test_wrong_setting(start: Start, name: str, value: str) -> None:
 
 
 def test_log_that_cannot_be_written(start: Start, tmp_path: Path) -> None:
-    check(start(LOG=tmp_path / "gone" / "x.log").get("/"), "x.log", "log")
+    check(start(LOG=tmp_path / "gone" / "x.log").get("/"), "x.log", "log", "restart the server")
 
 
 def test_log_of_its_own(start: Start, tmp_path: Path) -> None:

@@ -124,7 +124,10 @@ static struct pie_log_file *open_log_file(struct pie_door *door) {
     limit_log(door, file);
   else
     fail_locked(door, why, NULL,
-                "Choose a folder that the server's account may write to (setting: log).");
+                door->log_given /* by what is read once */
+                    ? "Choose a folder that the server's account may write to (setting: log), and "
+                      "restart the server."
+                    : "Choose a folder that the server's account may write to (setting: log).");
   return file;
 }
 
