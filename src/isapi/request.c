@@ -101,7 +101,15 @@ static struct pie_str find_mount(struct pie_request *request, const struct pie_q
 /* True when path is mount or lies below it; "/shop" does not take "/shopping". IIS compares
  * without regard to case, and so must we: it has chosen us already. */
 static bool is_below(struct pie_str path, struct pie_str mount) {
-  return pie_str_starts_nocase(path, mount) && (path.n == mount.n || path.p[mount.n] == '/');
+  if (path.n < mount.n || (path.n > mount.n && path.p[mount.n] != '/'))
+    return false;
+  for (size_t i = 0; i < mount.n; i++) {
+    struct pie_str a = {path.p + i, 1}, b = {mount.p + i, 1};
+    bool both_foreign = (*a.p & 0x80) && (*b.p & 0x80); /* an "É" for an "é" */
+    if (!both_foreign && !pie_str_equal_nocase(a, b))
+      return false;
+  }
+  return true;
 }
 
 static struct pie_str after(struct pie_str text, size_t n) {

@@ -314,6 +314,16 @@ static void the_wide_mount_is_preferred_on_iis(void) {
   const struct pie_request_info *info = parse_again();
   CHECK_STR(info->script_name, "/gr\xc3\xbcn");
   CHECK_STR(info->path_info, "/x");
+  fake_set_wide(&rig.host, "UNICODE_PATH_INFO", u"/GR\u00dcN/x", 8); /* IIS takes it for the same */
+  fake_set_wide(&rig.host, "UNICODE_SCRIPT_NAME", u"/GR\u00dcN/x", 8);
+  info = parse_again();
+  CHECK_STR(info->script_name, "/GR\xc3\x9cN");
+  CHECK_STR(info->path_info, "/x");
+  fake_set_wide(&rig.host, "UNICODE_PATH_INFO", u"/gr\u00fcne", 7);
+  fake_set_wide(&rig.host, "UNICODE_SCRIPT_NAME", u"/gr\u00fcne", 7);
+  info = parse_again();
+  CHECK_STR(info->script_name, "");
+  CHECK_STR(info->path_info, "/gr\xc3\xbcne");
   close_request();
 }
 
