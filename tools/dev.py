@@ -286,6 +286,13 @@ def build_windows(pythons: Iterable[str]) -> None:
         say(f"{folder.relative_to(ROOT)}: {', '.join(p.name for p in made)}")
 
 
+def build_windows_threaded() -> None:
+    """Cross-compile the engine and the host's module for the free-threaded CPython 3.13."""
+    python = f"-Dwindows_python={part('cpython-3.13-windows')}"
+    cross_build(BUILD / "windows-3.13t", "x86_64", python, "-Dwindows_free_threaded=true")
+    say("build/windows-3.13t/src/engine: _engine and _host")
+
+
 def chosen(arguments: Sequence[str], tests: Sequence[str]) -> list[str]:
     """pytest's arguments, with these tests when none are named."""
     named = any(Path(word.split("::")[0]).exists() for word in arguments)
@@ -425,6 +432,9 @@ def command_build(options: argparse.Namespace) -> None:
     if options.target == "windows":
         build_windows(WINDOWS_PYTHONS)
         return
+    if options.target == "windows-3.13t":
+        build_windows_threaded()
+        return
     if options.target == "windows-arm64":
         cross_build(BUILD / "windows-arm64", "aarch64")
         say("build/windows-arm64/src: the door, the host and the launcher")
@@ -547,6 +557,7 @@ def command_test(options: argparse.Namespace) -> int:
         steps.do("long tests under Wine", test_windows, WINDOWS_PYTHONS[0],
                  ["-m", "long", "tests/test_iis.py", "tests/test_windows_soak.py"])  # fmt: skip
         steps.do("Windows cross build, arm64", cross_build, BUILD / "windows-arm64", "aarch64")
+        steps.do("Windows cross build, without GIL", build_windows_threaded)
         for mode in ("main", "free-threaded"):
             steps.do(f"tests on {THREADED_PYTHON}, mode {mode}", lambda mode=mode: test_python(
                 environment_of(THREADED_PYTHON), quick, True, mode))  # fmt: skip
@@ -660,7 +671,7 @@ def parser() -> argparse.ArgumentParser:
     built.add_argument(
         "--python", help="another Python: its path, or a part such as " + OTHER_PYTHON
     )
-    built.add_argument("--target", choices=["windows", "windows-arm64"])
+    built.add_argument("--target", choices=["windows", "windows-arm64", "windows-3.13t"])
     built.add_argument("--sanitize", action="store_true")
     bundled = add("bundle", command_bundle)
     bundled.add_argument("--target", choices=["linux", "windows"], default="linux")
