@@ -395,6 +395,7 @@ def test_windows_httpd(name: str, arguments: Sequence[str]) -> None:
 def under_wine(name: str, arguments: Sequence[str], more: dict[str, str]) -> None:
     """Build for Windows against a Python, and run tests by that under Wine."""
     env = machine()
+    env.build()  # it makes the bundles
     build_windows([name])
     version = name.split("-")[1]
     folder = BUILD / f"windows-{version}"
