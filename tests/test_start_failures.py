@@ -98,7 +98,9 @@ KINDS = {
         "site_two.py",
     ),
     "two-mounts": Kind(
-        {"site_one.py": GOOD}, "/a=site_one:app,/a/=site_one:app", ["Two applications", "/a"]
+        {"site_one.py": GOOD},
+        "/a=site_one:app,/a/=site_two:app",
+        ["Two applications", "/a: 'site_one:app' and 'site_two:app'"],
     ),
     "mount-without-app": Kind({"site_one.py": GOOD}, "/a=,/b=site_one:app", ["'/a='"]),
 }

@@ -69,7 +69,9 @@ def parse_mounts(spec: str) -> list[tuple[str, str]]:
             )
         if path in mounts:
             raise LoadError(
-                f"Two applications are mounted at {path or '/'}.", "Give each a path of its own."
+                f"Two applications are mounted at {path or '/'}: {mounts[path]!r} and "
+                f"{target.strip()!r}.",
+                "Give each a path of its own. An address is given by --bind.",
             )
         mounts[path] = target.strip()
     return sorted(mounts.items(), key=lambda item: len(item[0]), reverse=True)
