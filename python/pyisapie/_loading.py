@@ -113,7 +113,7 @@ def _import_module(name: str) -> Any:
 def _raised(name: str, error: Exception) -> LoadError:
     return LoadError(
         f"The application {name!r} raised {type(error).__name__} when it was imported.",
-        "The traceback below ends where it happened. Mend it; the next request tries again.",
+        "The traceback ends where it happened. Mend it; the next request tries again.",
         error,
     )
 
@@ -221,7 +221,7 @@ def import_app(target: str) -> Any:
         except Exception as error:
             raise LoadError(
                 f"{target} raised {type(error).__name__}.",
-                "The traceback below ends where it happened.",
+                "The traceback ends where it happened.",
                 error,
             ) from error
     if not callable(found):
