@@ -16,6 +16,7 @@ from pyisapie import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Any
 
@@ -87,6 +88,7 @@ def _import_module(name: str) -> Any:
             parent, _, last = name.rpartition(".")
             meant = f"{parent}:{last}" if hasattr(sys.modules.get(parent), last) else ""
             hint = f"Did you mean {meant}?" if meant else settings.target_hint(name)
+            hint = _unreadable(folders) or hint
             raise LoadError(
                 f"There is no module named {error.name!r}.",
                 f"{hint} Check the name {IN_APP}. The folder that holds it "
@@ -108,6 +110,16 @@ def _import_module(name: str) -> Any:
         raise _not_isolated(error) or _raised(name, error) from error
     except Exception as error:
         raise _raised(name, error) from error
+
+
+def _unreadable(of_sites: Iterable[str]) -> str:
+    """What to tell when nothing is found in a site's folder since this account may not list it."""
+    for folder in of_sites:
+        try:
+            os.scandir(folder).close()
+        except OSError:
+            return f"This account may not read the folder {folder}."
+    return ""
 
 
 def _raised(name: str, error: Exception) -> LoadError:
@@ -271,8 +283,9 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     if not app:
         raise LoadError(
             "No application is configured.",
-            "Write pyisapie serve MODULE:CALLABLE; or set PYISAPIE_APP (in Apache: SetEnv "
-            "PYISAPIE_APP MODULE:CALLABLE), or app in pyisapie.toml.",
+            f"{_unreadable([root] if root else [])} Write pyisapie serve MODULE:CALLABLE; or set "
+            "PYISAPIE_APP (in Apache: SetEnv PYISAPIE_APP MODULE:CALLABLE), or app in "
+            "pyisapie.toml.".lstrip(),
         )
     return app, root
 
