@@ -71,6 +71,8 @@ def test_unknown_variable() -> None:
         (["--workres", "2"], "there is no --workres: did you mean --workers?"),
         (["--workres=2"], "there is no --workres: did you mean --workers?"),
         (["--thread", "2"], "there is no --thread: did you mean --threads?"),
+        (["--port", "80"], "there is no --port: did you mean --bind?"),
+        (["-b", ":80"], "there is no -b: did you mean --bind?"),
         (["--xyzzy"], "there is no --xyzzy: see `pyisapie serve --help`."),
     ],
 )

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import html
+import os
+import shutil
 import site as site_module
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,7 +102,9 @@ KINDS = {
         "site_two.py",
     ),
     "two-mounts": Kind(
-        {"site_one.py": GOOD}, "/a=site_one:app,/a/=site_one:app", ["Two applications", "/a"]
+        {"site_one.py": GOOD},
+        "/a=site_one:app,/a/=site_two:app",
+        ["Two applications", "/a: 'site_one:app' and 'site_two:app'"],
     ),
     "mount-without-app": Kind({"site_one.py": GOOD}, "/a=,/b=site_one:app", ["'/a='"]),
 }
@@ -255,6 +261,35 @@ def test_a_root_that_does_not_exist(serve: Callable[..., Serve], tmp_path: Path)
     page = site.get("/")
     assert page.status == 500
     assert "does not exist" in text_of(page)
+
+
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("setpriv"), reason="needs setpriv")
+@pytest.mark.parametrize("app", ["site_one:app", ""])
+def test_a_root_that_may_not_be_read(tmp_path: Path, app: str) -> None:
+    root = tmp_path / "site"
+    lay(root, {"site_one.py": GOOD})
+    as_root = os.geteuid() == 0
+    if as_root:
+        os.chown(root, 65534, 65534)
+    root.chmod(0o700 if as_root else 0)
+    code = (
+        "import sys, unittest.mock\n"
+        "import pyisapie\n"
+        "pyisapie._engine = sys.modules['pyisapie._engine'] = unittest.mock.MagicMock()\n"
+        "from pyisapie import _loading\n"
+        "try:\n"
+        f"    _loading._load({app!r}, {str(root)!r}, '')\n"
+        "except _loading.LoadError as error:\n"
+        "    sys.exit(f'LoadError {error} {error.advice}')\n"
+    )
+    # Root without capabilities may read only what the file's mode gives it.
+    without = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if as_root else []
+    done = subprocess.run(
+        [*without, sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False
+    )
+    root.chmod(0o700)
+    assert "LoadError" in done.stderr
+    assert f"This account may not read the folder {root}." in done.stderr
 
 
 def test_requests_wait_for_a_slow_start(serve: Callable[..., Serve], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pyisapie import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Any
 
@@ -69,7 +70,9 @@ def parse_mounts(spec: str) -> list[tuple[str, str]]:
             )
         if path in mounts:
             raise LoadError(
-                f"Two applications are mounted at {path or '/'}.", "Give each a path of its own."
+                f"Two applications are mounted at {path or '/'}: {mounts[path]!r} and "
+                f"{target.strip()!r}.",
+                "Give each a path of its own. An address is given by --bind.",
             )
         mounts[path] = target.strip()
     return sorted(mounts.items(), key=lambda item: len(item[0]), reverse=True)
@@ -85,6 +88,7 @@ def _import_module(name: str) -> Any:
             parent, _, last = name.rpartition(".")
             meant = f"{parent}:{last}" if hasattr(sys.modules.get(parent), last) else ""
             hint = f"Did you mean {meant}?" if meant else settings.target_hint(name)
+            hint = _unreadable(folders) or hint
             raise LoadError(
                 f"There is no module named {error.name!r}.",
                 f"{hint} Check the name {IN_APP}. The folder that holds it "
@@ -108,10 +112,20 @@ def _import_module(name: str) -> Any:
         raise _raised(name, error) from error
 
 
+def _unreadable(of_sites: Iterable[str]) -> str:
+    """What to tell when nothing is found in a site's folder since this account may not list it."""
+    for folder in of_sites:
+        try:
+            os.scandir(folder).close()
+        except OSError:
+            return f"This account may not read the folder {folder}."
+    return ""
+
+
 def _raised(name: str, error: Exception) -> LoadError:
     return LoadError(
         f"The application {name!r} raised {type(error).__name__} when it was imported.",
-        "The traceback below ends where it happened. Mend it; the next request tries again.",
+        "The traceback ends where it happened. Mend it; the next request tries again.",
         error,
     )
 
@@ -219,7 +233,7 @@ def import_app(target: str) -> Any:
         except Exception as error:
             raise LoadError(
                 f"{target} raised {type(error).__name__}.",
-                "The traceback below ends where it happened.",
+                "The traceback ends where it happened.",
                 error,
             ) from error
     if not callable(found):
@@ -269,8 +283,9 @@ def _settings_of(app: str, root: str, config: str) -> tuple[str, str]:
     if not app:
         raise LoadError(
             "No application is configured.",
-            "Write pyisapie serve MODULE:CALLABLE; or set PYISAPIE_APP (in Apache: SetEnv "
-            "PYISAPIE_APP MODULE:CALLABLE), or app in pyisapie.toml.",
+            f"{_unreadable([root] if root else [])} Write pyisapie serve MODULE:CALLABLE; or set "
+            "PYISAPIE_APP (in Apache: SetEnv PYISAPIE_APP MODULE:CALLABLE), or app in "
+            "pyisapie.toml.".lstrip(),
         )
     return app, root
 

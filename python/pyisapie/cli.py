@@ -375,7 +375,8 @@ def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
     """End with the usage of the command that was called, and the flag that was meant, perhaps."""
     flag = next((word for word in unknown if word.startswith("-")), unknown[0]).partition("=")[0]
     known = [name for name in parser._option_string_actions if name.startswith("--")]
-    close = difflib.get_close_matches(flag, known, n=1)
+    usual = {"--port": "--bind", "--host": "--bind", "-b": "--bind", "-w": "--workers"}.get(flag)
+    close = [usual] if usual in known else difflib.get_close_matches(flag, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"see `{parser.prog} --help`."
     parser.error(f"there is no {flag}: {hint}")
 
