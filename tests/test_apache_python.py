@@ -154,6 +154,13 @@ def test_another_installation_of_pyisapie(start: Start, tmp_path: Path) -> None:
     check(page, "another installation of pyisapie")
 
 
+def test_package_without_http(start: Start, tmp_path: Path) -> None:
+    door = make_environment(tmp_path / "env")
+    (tmp_path / "www").mkdir()
+    page = start(door, app=native(tmp_path / "www")).get("/a.py")
+    check(page, "Pages need the package Http beside pyisapie", "Copy the folder Http")
+
+
 def test_python_without_the_package(start: Start, tmp_path: Path) -> None:
     shutil.rmtree(make_environment(tmp_path / "env"))
     page = start(copy_package(tmp_path / "bare"), HOME=tmp_path / "env").get("/")

@@ -73,6 +73,7 @@ def test_unknown_variable() -> None:
         (["--thread", "2"], "there is no --thread: did you mean --threads?"),
         (["--port", "80"], "there is no --port: did you mean --bind?"),
         (["-b", ":80"], "there is no -b: did you mean --bind?"),
+        (["--debug"], "there is no --debug: did you mean --reload?"),
         (["--xyzzy"], "there is no --xyzzy: see `pyisapie serve --help`."),
     ],
 )
@@ -131,6 +132,27 @@ def test_no_application(tmp_path: Path) -> None:
     status, said = run("serve", cwd=tmp_path)
     assert status == 2
     assert "MODULE:APP" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["./gone"], "gone (setting app"),
+        (["/=hello:app,/x=./gone/"], "gone (setting app"),
+        (["hello:app", "--root", "gone"], "gone (setting root)"),
+    ],
+)
+def test_a_folder_that_is_not_there(words: list[str], said: str, tmp_path: Path) -> None:
+    status, text = run("serve", *words, "--bind", "127.0.0.1:0", cwd=tmp_path)
+    assert status == 2
+    assert f"there is no folder {tmp_path}" in text
+    assert said in text
+
+
+def test_without_serve() -> None:
+    status, said = run("hello:app", "--bind", ":80")
+    assert status == 2
+    assert "did you mean `pyisapie serve hello:app --bind :80`?" in said
 
 
 def test_a_door_that_is_not_there(tmp_path: Path) -> None:

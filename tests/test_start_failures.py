@@ -89,6 +89,21 @@ KINDS = {
     "shadowed": Kind({"site.py": GOOD}, "site:app", ["'site' has no 'app'", SITE_MODULE]),
     "built-in": Kind({"sys.py": GOOD}, "sys:app", ["'sys' has no 'app'", "of Python itself"]),
     "not-callable": Kind({"site_one.py": "app = 42\n"}, "site_one:app", ["is not callable", "int"]),
+    "factory-without-brackets": Kind(
+        {"site_one.py": "def make():\n    return print\n"},
+        "site_one:make",
+        ["takes no arguments", "write site_one:make()"],
+    ),
+    "asgi": Kind(
+        {"site_one.py": "async def app(scope, receive, send): pass\n"},
+        "site_one:app",
+        ["an async function: an ASGI application", "a2wsgi"],
+    ),
+    "asgi-of-a-class": Kind(
+        {"site_one.py": "class App:\n    async def __call__(self, *args): pass\napp = App()\n"},
+        "site_one:app",
+        ["an async function: an ASGI application"],
+    ),
     "factory-raises": Kind(
         {"site_one.py": "def make():\n    raise ValueError('no config')\n"},
         "site_one:make()",

@@ -109,6 +109,13 @@ def test_wrong_bodies(apps: Site) -> None:
         assert "TypeError" in apps.log.wait_entry("The application failed:", since).text, what
 
 
+def test_nothing_returned_is_told(apps: Site) -> None:
+    since = apps.log.mark()
+    assert apps.get("/body_wrong?what=none").status == 500
+    text = apps.log.wait_entry("The application failed:", since).text
+    assert "the application has returned None: it must return its body" in text
+
+
 @pytest.mark.parametrize("what", ["later-text", "bytearray"])
 def test_lists_are_checked_before_anything_leaves(apps: Site, what: str) -> None:
     assert apps.get("/body_wrong" + query(what=what)).status == 500

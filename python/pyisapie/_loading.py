@@ -117,7 +117,7 @@ def _unreadable(of_sites: Iterable[str]) -> str:
     for folder in of_sites:
         try:
             os.scandir(folder).close()
-        except OSError:
+        except PermissionError:
             return f"This account may not read the folder {folder}."
     return ""
 
@@ -147,6 +147,14 @@ def _not_isolated(error: BaseException | None) -> LoadError | None:
 
 def _is_folder(target: str) -> bool:
     return target in (".", "..") or "/" in target or "\\" in target
+
+
+def folders_of(spec: str) -> list[str]:
+    """The folders of pages among the mounts; none where the mounts are wrong."""
+    try:
+        return [target for _, target in parse_mounts(spec) if _is_folder(target)]
+    except LoadError:
+        return []
 
 
 def _import_target(path: str, target: str, root: str) -> tuple[Any, ...]:
@@ -241,7 +249,28 @@ def import_app(target: str) -> Any:
             f"{target} is not callable: it is of type {type(found).__name__}.",
             "Name the WSGI application itself, or a factory as MODULE:FACTORY().",
         )
+    _check_is_wsgi(target, found)
     return found
+
+
+VARARGS, COROUTINE = 0x04, 0x80  # flags of code objects
+
+
+def _check_is_wsgi(target: str, app: Any) -> None:
+    """Tell what each request would fail by, as far as it can be seen."""
+    function = app if hasattr(app, "__code__") else type(app).__call__
+    code = getattr(function, "__code__", None)
+    if code and code.co_flags & COROUTINE:
+        raise LoadError(
+            f"{target} is an async function: an ASGI application, perhaps.",
+            "Only WSGI applications are served yet. For ASGI ones there are adapters, such as the "
+            "package a2wsgi.",
+        )
+    if function is app and code and not code.co_argcount and not code.co_flags & VARARGS:
+        raise LoadError(
+            f"{target} takes no arguments, and a WSGI application takes two.",
+            f"If it makes the application, write {target.partition('()')[0]}().",
+        )
 
 
 def bundled_app() -> str:

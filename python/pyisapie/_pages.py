@@ -60,6 +60,11 @@ def load_package(name: str, tops: Sequence[str]) -> ModuleType:
     two sites have such folders: each would get modules of the other.
     """
     own = os.path.join(HERE, "Http")
+    if not os.path.isfile(os.path.join(own, "__init__.py")):
+        raise LoadError(
+            f"Pages need the package Http beside pyisapie, in {HERE}, and it is not there.",
+            "Copy the folder Http along with pyisapie, or install pyisapie by pip.",
+        )
     folders = _folders_of(name, tops)
     package = sys.modules.get(name)
     if package:

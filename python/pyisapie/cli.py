@@ -15,12 +15,20 @@ from typing import NoReturn
 
 import pyisapie
 from pyisapie import settings
-from pyisapie._loading import bundled_app
+from pyisapie._loading import bundled_app, folders_of
 
 WORKER = "from pyisapie import _worker; _worker.main()"
 DOOR_NAMES = ("pyisapie.so", "pyisapie.dll")
 USAGE_ERROR = 2
 
+# What other servers call it.
+USUAL_FLAGS = {
+    "--port": "--bind",
+    "--host": "--bind",
+    "-b": "--bind",
+    "-w": "--workers",
+    "--debug": "--reload",
+}
 SEVERAL = {"bind": "ADDRESS", "static": "PATH=FOLDER"}  # flags that may come more than once
 
 # How `serve --help` groups the settings.
@@ -228,6 +236,19 @@ def _merge(options: argparse.Namespace) -> dict[str, str]:
     return merged
 
 
+def _check_folders(values: dict[str, str]) -> None:
+    """Nobody wants a server that says of each request that its folder is not there."""
+    if not os.path.isdir(values["root"]):
+        raise settings.SettingError(f"there is no folder {values['root']} (setting root).")
+    for target in folders_of(values.get("app", "")):
+        folder = os.path.join(values["root"], target)
+        if not os.path.isdir(folder):
+            raise settings.SettingError(
+                f"there is no folder {os.path.abspath(folder)} (setting app: what has a slash is a "
+                "folder of pages)."
+            )
+
+
 def _serve(options: argparse.Namespace) -> int:
     from pyisapie import _host
 
@@ -237,6 +258,7 @@ def _serve(options: argparse.Namespace) -> int:
             "no application is named. Write: pyisapie serve MODULE:APP (such as "
             'mysite.wsgi:application) or FOLDER/ for pages, or app = "MODULE:APP" in pyisapie.toml.'
         )
+    _check_folders(values)
     home = values.get("home")
     if home and not (os.path.isdir(home) and os.path.samefile(home, sys.prefix)):
         raise settings.SettingError(
@@ -375,7 +397,7 @@ def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
     """End with the usage of the command that was called, and the flag that was meant, perhaps."""
     flag = next((word for word in unknown if word.startswith("-")), unknown[0]).partition("=")[0]
     known = [name for name in parser._option_string_actions if name.startswith("--")]
-    usual = {"--port": "--bind", "--host": "--bind", "-b": "--bind", "-w": "--workers"}.get(flag)
+    usual = USUAL_FLAGS.get(flag)
     close = [usual] if usual in known else difflib.get_close_matches(flag, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"see `{parser.prog} --help`."
     parser.error(f"there is no {flag}: {hint}")
@@ -384,6 +406,9 @@ def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a failure, 2 for a wrong call."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and not given[0].startswith("-") and any(sign in given[0] for sign in ":/\\="):
+        print(f"pyisapie: did you mean `pyisapie serve {' '.join(given)}`?", file=sys.stderr)
+        return USAGE_ERROR
     options, unknown = _parser().parse_known_args(given)
     if unknown:
         _refuse(options.parser, unknown)

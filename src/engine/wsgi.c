@@ -95,6 +95,11 @@ static bool has_one_item(PyObject *result) {
 /* Anything else: each item is delivered before the next one is asked for. */
 static int send_iterable(struct pie_call *call, PyObject *result) {
   bool single = has_one_item(result), over = false;
+  if (result == Py_None) {
+    PyErr_SetString(PyExc_TypeError, "the application has returned None: it must return its body, "
+                                     "an iterable of bytes such as [b\"text\"]");
+    return -1;
+  }
   PyObject *iterator = PyObject_GetIter(result), *item;
   if (!iterator)
     return -1;
