@@ -209,6 +209,7 @@ def test_repair_is_picked_up(serve: Callable[..., Serve], tmp_path: Path, name: 
     lay(root, {kind.app.partition(":")[0] + ".py": GOOD})
     process.eventually(lambda: site.get("/").status == 200, "the repaired site answers", 3)
     assert site.get("/").body == b"repaired"
+    assert site.log.wait_entry("The application is loaded now").level == "INFO"
 
 
 def test_it_is_tried_once_a_second_at_most(serve: Callable[..., Serve], tmp_path: Path) -> None:

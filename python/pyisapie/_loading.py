@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILE_NAME = "pyisapie.toml"
-ERROR = 0
+ERROR, INFO = 0, 2
 MAIN, ISOLATED, FREE_THREADED = range(3)
 
 mode = MAIN
@@ -385,7 +385,8 @@ def load(app: str, root: str, config: str, reload: int) -> tuple[Any, ...]:
         name = type(error).__name__
         failure = (f"The application raised {name} when it was loaded.", _trace(error), "")
     else:
-        _failures.pop((app, root, config), None)
+        if _failures.pop((app, root, config), None):
+            _engine.log(INFO, "The application is loaded now.")
         gc.collect()
         gc.freeze()
         if reload:
