@@ -144,6 +144,8 @@ static void WINAPI on_late_read(EXTENSION_CONTROL_BLOCK *ecb, PVOID context, DWO
 }
 
 static DWORD return_while_reading(EXTENSION_CONTROL_BLOCK *ecb) {
+  if (ecb->cbAvailable) /* on a busy machine it has come ahead all the same */
+    return ext_answer(ecb, "late");
   set_completion(ecb, on_late_read, NULL);
   read_more(ecb);
   return HSE_STATUS_SUCCESS_AND_KEEP_CONN;
@@ -359,6 +361,7 @@ static int64_t count_bytes(int fd, int64_t most) {
 }
 
 #define GET_WHOLE(size) "GET /?" size " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define GET_LAST(size) "GET /?" size " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 /* Other extensions are told on another thread, as by IIS. */
 static void what_a_client_takes_at_once_needs_no_thread(void) {
@@ -369,8 +372,8 @@ static void what_a_client_takes_at_once_needs_no_thread(void) {
       int fd = served_connect(&served);
       client_send(fd, GET_WHOLE("0"));
       client_expect(fd, "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-      client_send(fd, GET_WHOLE("100000"));
-      CHECK(count_bytes(fd, 100000) >= 100000); /* and the head */
+      client_send(fd, GET_LAST("100000"));
+      CHECK(count_bytes(fd, INT64_MAX) >= 100000); /* and the head; at its end all has been told */
       close(fd);
     }
     served_stop(&served);
