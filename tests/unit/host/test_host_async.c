@@ -346,7 +346,11 @@ static DWORD send_whole(EXTENSION_CONTROL_BLOCK *ecb) {
   whole.caller = pthread_self();
   whole.is_back = false;
   set_completion(ecb, on_whole_sent, NULL);
-  CHECK(ext_support(ecb, HSE_REQ_VECTOR_SEND, &whole.vector));
+  if (!ext_support(ecb, HSE_REQ_VECTOR_SEND, &whole.vector)) {
+    CHECK(whole.error); /* the client has gone already */
+    close(file);
+    return HSE_STATUS_ERROR;
+  }
   whole.is_back = true;
   return HSE_STATUS_PENDING;
 }
