@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from harness import windows
 from harness.client import NoResponse, Response
-from harness.paths import command
+from harness.paths import command, host_program, package
 from harness.serve import Serve
 from harness.site import IIS, Site, query
 
@@ -484,7 +484,11 @@ def test_a_page_that_is_loaded_slowly_holds_up_no_other(
 
 
 def test_no_such_folder(serve: Callable[..., Serve], tmp_path: Path) -> None:
-    site = serve("./nope", root=tmp_path).site("ours")
+    """`pyisapie serve` itself refuses to start with one: test_settings.py."""
+    (tmp_path / "pyisapie.toml").write_text('app = "./nope"\n')
+    program = [] if windows.NAME else [host_program(), "--door", package() / "pyisapie.so"]
+    folders = ("--quirks", "iis", "--applications", f"/={windows.native(tmp_path)}")
+    site = serve("", *folders, root=None, program=program).site("ours")
     response = site.get("/")
     assert response.status == 500
     assert b"folder of pages" in response.body

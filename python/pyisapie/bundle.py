@@ -524,6 +524,7 @@ def _install(
         sys.executable, "-c", PIP, json.dumps(markers), "install", "--quiet", "--no-input",
         "--disable-pip-version-check", "--no-compile", "--no-warn-conflicts",
         "--only-binary=:all:", "--implementation", "cp", "--python-version", feature(python),
+        "--abi", "cp" + feature(python).replace(".", ""),  # else that of the Python that runs pip
         *(word for tag in target.tags for word in ("--platform", tag)),
         *(word for link in find_links for word in ("--find-links", link)),
         "--target", str(folder), "-r", str(requirements),
