@@ -43,11 +43,11 @@ NOT_FOR_LINUX = ("readline*", "_curses*", "curses")  # need libraries that diffe
 OF_THE_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so",
                     "libpython", "ld-linux")  # fmt: skip
 # ./dev test runs all with the machine's Python, with another one this, which depends on it most,
-OF_A_PYTHON = ("handlers", "host_python", "modes", "pages", "start_failures", "time_limit",
-               "tracebacks", "wsgi_errors")  # fmt: skip
+OF_A_PYTHON = ("handlers", "host_python", "modes", "pages", "time_limit", "tracebacks",
+               "wsgi_errors")  # fmt: skip
 # and in a further mode what is not the host's or the door's business; ./dev test --all all of it.
-NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "check_legacy", "examples", "host_logs",
-                 "http_limits", "http_strict", "log_rotation", "memory", "settings",
+NOT_OF_A_MODE = ("backpressure", "bench", "bundle", "check_legacy", "examples", "host",
+                 "host_logs", "http_limits", "http_strict", "log_rotation", "memory", "settings",
                  "start_failures", "static", "webdav")  # fmt: skip
 
 
@@ -63,7 +63,7 @@ WINDOWS_TESTS = (
         "http_strict", "http_limits", "validate", "wsgi_body", "wsgi_environ", "wsgi_errors",
         "wsgi_file", "wsgi_input", "wsgi_start_response", "real_apps", "webdav", "httpbin",
         "serve_windows", "static", "pages", "handlers", "sufferings", "examples", "bundle",
-        "crash_log", "iis", "log_rotation", "tracebacks", "windows_binaries", "windows_probe",
+        "crash_log", "iis", "log_rotation", "windows_binaries", "windows_probe",
         "windows_pywin32", "windows_service",
     )),
 )  # fmt: skip
